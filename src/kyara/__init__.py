@@ -1,0 +1,81 @@
+"""Kyara tells who is drawn in a picture.
+
+    >>> import kyara
+    >>> encoder = kyara.open_encoder()
+    >>> gallery = kyara.build_gallery(kyara.read_cast(Path("cast")), encoder)
+
+Names are imported when they are first used: `import kyara` itself costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from kyara.encode.encoder import Encoder
+    from kyara.encode.pipeline import EmbeddedPicture, embed_pictures
+    from kyara.errors import KyaraError
+    from kyara.identify.answer import Answer, answer_pictures
+    from kyara.identify.calibration import verify
+    from kyara.identify.gallery import Gallery, identify
+    from kyara.identify.references import build_gallery, read_cast
+    from kyara.organise.sorting import SortRequest, SortResult, sort_pictures
+    from kyara.plugins.discover import open_encoder
+    from kyara.types import Aggregation, Box, Detection, Match, Verification
+
+_HOME = {
+    "Aggregation": "kyara.types",
+    "Answer": "kyara.identify.answer",
+    "Box": "kyara.types",
+    "Detection": "kyara.types",
+    "EmbeddedPicture": "kyara.encode.pipeline",
+    "Encoder": "kyara.encode.encoder",
+    "Gallery": "kyara.identify.gallery",
+    "KyaraError": "kyara.errors",
+    "Match": "kyara.types",
+    "SortRequest": "kyara.organise.sorting",
+    "SortResult": "kyara.organise.sorting",
+    "Verification": "kyara.types",
+    "answer_pictures": "kyara.identify.answer",
+    "build_gallery": "kyara.identify.references",
+    "embed_pictures": "kyara.encode.pipeline",
+    "identify": "kyara.identify.gallery",
+    "open_encoder": "kyara.plugins.discover",
+    "read_cast": "kyara.identify.references",
+    "sort_pictures": "kyara.organise.sorting",
+    "verify": "kyara.identify.calibration",
+}
+
+__all__ = [
+    "Aggregation",
+    "Answer",
+    "Box",
+    "Detection",
+    "EmbeddedPicture",
+    "Encoder",
+    "Gallery",
+    "KyaraError",
+    "Match",
+    "SortRequest",
+    "SortResult",
+    "Verification",
+    "answer_pictures",
+    "build_gallery",
+    "embed_pictures",
+    "identify",
+    "open_encoder",
+    "read_cast",
+    "sort_pictures",
+    "verify",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'kyara' has no attribute {name!r}")
+    return getattr(import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

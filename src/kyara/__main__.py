@@ -1,0 +1,5 @@
+"""`python -m kyara`."""
+
+from kyara.cli.main import main
+
+main()

@@ -1,0 +1,123 @@
+"""`kyara compare`."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from kyara.cli.options import encoder_options, open_cache, open_encoder_for, report_skipped
+
+if TYPE_CHECKING:
+    from kyara.encode.encoder import Encoder
+    from kyara.encode.pipeline import EmbeddedPicture
+    from kyara.types import Verification
+
+EXAMPLE = """
+\b
+Examples:
+    kyara compare a.png b.png
+    kyara compare a.png b.png c.png --json
+"""
+
+
+@click.command("compare", epilog=EXAMPLE)
+@click.argument("pictures", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@encoder_options
+def command(
+    pictures: tuple[Path, ...], as_json: bool, plugin: str | None, device: str, no_cache: bool
+) -> int:
+    """Do these PICTURES show the same character?
+
+    Two pictures give a score (higher is more alike), the probability that both show the same
+    character, and a verdict. More give the matrix of every picture against every other.
+    """
+    from kyara.encode.pipeline import embed_pictures
+    from kyara.errors import UsageError
+    from kyara.pictures.find import find_pictures
+
+    encoder = open_encoder_for(plugin, device)
+    paths = _named(pictures, find_pictures(pictures))
+    if len(paths) < 2:
+        raise UsageError("two pictures or more are needed", hint="kyara compare a.png b.png")
+    with open_cache(no_cache) as cache:
+        embedded = list(embed_pictures(paths, encoder, cache=cache))
+    usable = [picture for picture in embedded if picture.error is None]
+    failed = [str(picture.error) for picture in embedded if picture.error is not None]
+    if len(usable) < 2:
+        report_skipped(failed, len(paths))
+        return 1
+    matrix = _verify_all(usable, encoder)
+    if as_json:
+        click.echo(json.dumps(_as_json(usable, matrix, encoder)))
+    elif len(usable) == 2:
+        _print_pair(matrix[0][1])
+    else:
+        _print_matrix(usable, matrix)
+    return report_skipped(failed, len(paths))
+
+
+def _named(given: Sequence[Path], found: list[Path]) -> list[Path]:
+    # The same picture named twice is compared with itself, as asked.
+    return list(given) if all(not path.is_dir() for path in given) else found
+
+
+def _verify_all(pictures: Sequence[EmbeddedPicture], encoder: Encoder) -> list[list[Verification]]:
+    import numpy as np
+
+    from kyara.identify.calibration import verify
+
+    rows = np.concatenate([picture.embeddings[:1] for picture in pictures])
+    scores = encoder.similarity(rows, rows).tolist()
+    return [[verify(score, encoder.calibration) for score in row] for row in scores]
+
+
+def _print_pair(verification: Verification) -> None:
+    from kyara.identify.calibration import in_words
+
+    click.echo(f"score        {verification.score:.3f}")
+    if verification.probability is not None:
+        click.echo(f"probability  {verification.probability:.3f}")
+    click.echo(in_words(verification))
+
+
+def _print_matrix(pictures: Sequence[EmbeddedPicture], matrix: list[list[Verification]]) -> None:
+    from kyara.cli.console import print_table
+    from kyara.errors import printable
+
+    calibrated = matrix[0][0].probability is not None
+    click.echo("Probability that both show the same character:" if calibrated else "Scores:")
+    columns = [("", "right"), ("", "left"), *((str(n + 1), "right") for n in range(len(pictures)))]
+    rows = []
+    for n, (picture, row) in enumerate(zip(pictures, matrix, strict=True)):
+        values = [v.score if v.probability is None else v.probability for v in row]
+        cells = ["·" if m == n else f"{value:.2f}" for m, value in enumerate(values)]
+        rows.append([str(n + 1), printable(os.fspath(picture.path)), *cells])
+    print_table(columns, rows)
+
+
+def _as_json(
+    pictures: Sequence[EmbeddedPicture], matrix: list[list[Verification]], encoder: Encoder
+) -> dict[str, Any]:
+    from kyara.identify.calibration import in_words
+
+    result: dict[str, Any] = {
+        "encoder": encoder.id,
+        "pictures": [os.fspath(picture.path) for picture in pictures],
+        "scores": [[round(v.score, 4) for v in row] for row in matrix],
+        "probabilities": [
+            [None if v.probability is None else round(v.probability, 4) for v in row]
+            for row in matrix
+        ],
+    }
+    if len(pictures) == 2:
+        pair = matrix[0][1]
+        result["score"] = result["scores"][0][1]
+        result["probability"] = result["probabilities"][0][1]
+        result |= {"same": pair.same, "verdict": in_words(pair)}
+    return result

@@ -1,0 +1,81 @@
+"""Tables on stdout, progress on stderr."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+__all__ = ["Tick", "print_table", "progress", "table"]
+
+T = TypeVar("T")
+
+
+class Tick(Protocol):
+    """Tells a progress bar that `count` more are done."""
+
+    def __call__(self, count: int = 1) -> None: ...
+
+
+@contextmanager
+def progress(label: str, total: int) -> Iterator[Tick]:
+    """A bar with rate and time left on stderr; silent where that is not a terminal."""
+    if not sys.stderr.isatty() or total == 0:
+        yield lambda _count=1: None
+        return
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    )
+    with bar:
+        task = bar.add_task(label, total=total, rate="")
+
+        def tick(count: int = 1) -> None:
+            bar.advance(task, count)
+            speed = bar.tasks[0].speed
+            if speed:
+                bar.update(task, rate=f"{speed:,.0f}/s")
+
+        yield tick
+
+
+def table(columns: Sequence[tuple[str, str]]) -> Table:
+    """An empty table of (heading, justification) columns."""
+    from rich import box
+    from rich.table import Table
+
+    made = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for heading, justify in columns:
+        made.add_column(heading, justify=justify, overflow="fold")  # type: ignore[arg-type]
+    return made
+
+
+def print_table(columns: Sequence[tuple[str, str]], rows: Iterable[Sequence[str]]) -> None:
+    """Print a table; cells are plain text, not markup."""
+    from rich.console import Console
+    from rich.text import Text
+
+    made = table(columns)
+    for row in rows:
+        made.add_row(*(Text(cell) for cell in row))
+    # Piped tables are not folded to 80 columns: programs like grep want whole rows.
+    width = None if sys.stdout.isatty() else 200
+    Console(width=width, highlight=False).print(made)

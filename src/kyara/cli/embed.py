@@ -1,0 +1,116 @@
+"""`kyara embed`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from kyara.cli.console import progress
+from kyara.cli.options import encoder_options, open_cache, open_encoder_for, report_skipped
+
+if TYPE_CHECKING:
+    from kyara.encode.encoder import Encoder
+    from kyara.encode.pipeline import EmbeddedPicture
+
+EXAMPLE = """
+\b
+Example:
+    kyara embed pictures --out pictures.npz
+    python -c "import numpy; print(numpy.load('pictures.npz')['embeddings'].shape)"
+"""
+
+
+@click.command("embed", epilog=EXAMPLE)
+@click.argument("pictures", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "--out",
+    required=True,
+    metavar="FILE.npz",
+    type=click.Path(path_type=Path),
+    help="The file to write; it must not exist yet.",
+)
+@click.option("--overwrite", is_flag=True, help="Replace FILE.npz if it exists.")
+@click.option("--json", "as_json", is_flag=True, help="Print what was written as JSON.")
+@encoder_options
+def command(
+    pictures: tuple[Path, ...],
+    out: Path,
+    overwrite: bool,
+    as_json: bool,
+    plugin: str | None,
+    device: str,
+    no_cache: bool,
+) -> int:
+    """Write the embeddings of PICTURES (files or folders) for tools of your own.
+
+    \b
+    The file holds numpy arrays, one row per detection:
+      paths       (n,)    the pictures, as given (text; undecodable bytes as surrogates)
+      boxes       (n, 4)  left, top, right, bottom in pixels of the upright picture
+      embeddings  (n, d)  float32, of unit length
+      encoder     ()      id of the encoder; never mix embeddings of two
+    """
+    from kyara.encode.pipeline import embed_pictures
+    from kyara.errors import UsageError
+    from kyara.pictures.find import find_pictures
+
+    if out.exists() and not overwrite:
+        raise UsageError("this file exists", where=out, hint="choose another, or --overwrite")
+    encoder = open_encoder_for(plugin, device)
+    paths = find_pictures(pictures)
+    embedded = []
+    with open_cache(no_cache) as cache, progress("pictures", len(paths)) as tick:
+        for picture in embed_pictures(paths, encoder, cache=cache):
+            embedded.append(picture)
+            tick()
+    failed = [str(picture.error) for picture in embedded if picture.error is not None]
+    if len(failed) == len(paths):
+        report_skipped(failed, len(paths))
+        raise UsageError("there is no usable picture", hint="nothing was written")
+    rows = _write(out, embedded, encoder)
+    _say(out, rows, encoder, as_json)
+    return report_skipped(failed, len(paths))
+
+
+def _write(out: Path, pictures: list[EmbeddedPicture], encoder: Encoder) -> int:
+    import numpy as np
+
+    from kyara.errors import OutputError
+
+    paths = [os.fspath(p.path) for p in pictures for _ in p.detections]
+    boxes = [d.box.as_tuple() for p in pictures for d in p.detections]
+    part = out.with_name(f".{out.name}.part")
+    try:
+        with part.open("wb") as stream:
+            np.savez(
+                stream,
+                paths=np.asarray(paths, dtype=np.str_),
+                boxes=np.asarray(boxes, dtype=np.float32),
+                embeddings=np.concatenate([p.embeddings for p in pictures]),
+                encoder=np.asarray(encoder.id),
+            )
+        part.replace(out)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise OutputError(f"cannot write it: {error.strerror or error}", where=out) from error
+    return len(paths)
+
+
+def _say(out: Path, rows: int, encoder: Encoder, as_json: bool) -> None:
+    import json
+
+    from kyara.errors import printable
+
+    if as_json:
+        summary = {
+            "file": os.fspath(out),
+            "rows": rows,
+            "dimension": encoder.dimension,
+            "encoder": encoder.id,
+        }
+        click.echo(json.dumps(summary))
+    else:
+        click.echo(f"{rows} embeddings of {encoder.dimension} numbers in {printable(str(out))}")

@@ -1,0 +1,96 @@
+"""`kyara`: finds the command and turns errors into one line and an exit code."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from typing import Any
+
+import click
+
+from kyara.errors import KyaraError
+
+COMMANDS = {
+    "compare": "Do two pictures show the same character?",
+    "sort": "Sort a folder of pictures by character.",
+    "embed": "Write the embeddings of pictures to a file.",
+    "plugins": "List the models that there are.",
+    "cache": "Look at, or clear, the embeddings that are kept.",
+    "evaluate": "Measure how good a model is on labelled pictures.",
+    "train": "Train a model.",
+    "export": "Turn a training run into a plugin.",
+    "convert": "Turn a checkpoint of Kyara's forerunner into a plugin.",
+}
+EXIT_INTERRUPTED = 130
+
+
+class _Commands(click.Group):
+    """Imports a command when it is called, so that `kyara --help` loads nothing."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"kyara.cli.{cmd_name}")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="kyara")
+@click.option("--debug", is_flag=True, help="Show where in the code an error comes from.")
+def cli(debug: bool) -> None:
+    """Who is drawn in this picture?
+
+    \b
+    Give a few pictures of each character, and Kyara sorts the rest:
+        kyara sort inbox --refs cast --out sorted
+
+    \b
+    Exit codes: 0 done, 1 failed, 2 wrong usage, 3 done but some pictures were
+    skipped (each is named), 130 interrupted.
+    """
+
+
+def main() -> None:
+    """The entry point of the `kyara` command."""
+    run(cli, sys.argv[1:])
+
+
+def run(command: click.Command, arguments: list[str], **extra: Any) -> None:
+    """Run a click command as the process's own, and exit with its code."""
+    try:
+        code = command.main(arguments, standalone_mode=False, **extra)
+        _flush()
+    except KyaraError as error:
+        if "--debug" in arguments:
+            raise
+        click.echo(f"kyara: {error}", err=True)
+        code = error.exit_code
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("kyara: interrupted", err=True)
+        code = EXIT_INTERRUPTED
+    except BrokenPipeError:  # the reader, such as `head`, has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _flush() -> None:
+    # Here, not at exit, so that a full disk behind `>` is an error with a line of its own.
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise KyaraError(f"cannot write the results: {error.strerror}") from error

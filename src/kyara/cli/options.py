@@ -1,0 +1,80 @@
+"""Options that several commands share, and opening what they name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from kyara.encode.cache import EmbeddingCache
+    from kyara.encode.encoder import Encoder
+
+__all__ = ["encoder_options", "open_cache", "open_encoder_for", "report_skipped"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+EXIT_SKIPPED = 3
+
+
+def encoder_options(function: F) -> F:
+    """`--plugin`, `--device` and `--no-cache`."""
+    for option in (
+        click.option(
+            "--no-cache", is_flag=True, help="Neither use nor keep embeddings of earlier runs."
+        ),
+        click.option(
+            "--device",
+            default="cpu",
+            show_default=True,
+            metavar="DEVICE",
+            help="cpu, cuda or cuda:N.",
+        ),
+        click.option(
+            "--plugin",
+            default=None,
+            metavar="NAME-OR-DIR",
+            help="The model: a name from `kyara plugins`, or a plugin directory.",
+        ),
+    ):
+        function = option(function)
+    return function
+
+
+def open_encoder_for(plugin: str | None, device: str) -> Encoder:
+    """The encoder that the options name."""
+    from kyara.encode.device import parse_device
+    from kyara.plugins.discover import DEFAULT_PLUGIN, open_encoder
+
+    return open_encoder(plugin or DEFAULT_PLUGIN, parse_device(device))
+
+
+@contextmanager
+def open_cache(no_cache: bool) -> Iterator[EmbeddingCache | None]:
+    """The user's cache, or None where it is not wanted or cannot be used."""
+    from kyara.encode.cache import EmbeddingCache, default_cache_path
+    from kyara.errors import DataError
+
+    cache = None
+    if not no_cache:
+        try:
+            cache = EmbeddingCache(default_cache_path())
+        except DataError as error:
+            click.echo(f"kyara: {error}; going on without it", err=True)
+    try:
+        yield cache
+    finally:
+        if cache is not None:
+            cache.close()
+
+
+def report_skipped(messages: list[str], total: int) -> int:
+    """Name what was skipped on stderr; returns the exit code."""
+    for message in messages:
+        click.echo(f"kyara: skipped {message}", err=True)
+    if not messages:
+        return 0
+    click.echo(f"kyara: {len(messages)} of {total} were skipped", err=True)
+    return EXIT_SKIPPED

@@ -1,0 +1,183 @@
+"""`kyara sort`."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from kyara.cli.console import print_table, progress
+from kyara.cli.main import EXIT_INTERRUPTED
+from kyara.cli.options import encoder_options, open_cache, open_encoder_for, report_skipped
+from kyara.errors import printable
+from kyara.types import Aggregation
+
+if TYPE_CHECKING:
+    from kyara.encode.encoder import Encoder
+    from kyara.export.rows import PictureRow
+    from kyara.organise.sorting import SortResult
+
+EXAMPLE = """
+\b
+Examples:
+    kyara sort inbox --refs cast --out sorted
+    kyara sort inbox --refs cast --out sorted --dry-run --csv > answers.csv
+
+\b
+CAST is a folder with a folder of pictures per character, or a JSON file:
+    {"Yang_Wenli": "references/yang", "Reinhard": "references/reinhard"}
+"""
+ROWS_SHOWN = 60
+
+
+@click.command("sort", epilog=EXAMPLE)
+@click.argument("inbox", type=click.Path(path_type=Path))
+@click.option(
+    "--refs",
+    "cast",
+    required=True,
+    metavar="CAST",
+    type=click.Path(path_type=Path),
+    help="The characters and their reference pictures.",
+)
+@click.option(
+    "--out",
+    required=True,
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="Where a folder per character is made.",
+)
+@click.option(
+    "--mode",
+    default="any",
+    show_default=True,
+    type=click.Choice(["any", "avg"]),
+    help="Judge by the most similar reference, or by the average over all.",
+)
+@click.option(
+    "--threshold",
+    type=float,
+    metavar="SCORE",
+    help="Best scores below this are `unknown`; default: the model's own.",
+)
+@click.option("--always-name", is_flag=True, help="Never answer `unknown`.")
+@click.option("--copy", "action", flag_value="copy", default="copy", help="Copy (the default).")
+@click.option("--move", "action", flag_value="move", help="Move instead.")
+@click.option("--link", "action", flag_value="link", help="Hard links instead: no more space.")
+@click.option("--dry-run", is_flag=True, help="Show what would be done; touch nothing.")
+@click.option("--json", "output", flag_value="json", help="One JSON object per picture and line.")
+@click.option("--csv", "output", flag_value="csv", help="CSV, one row per picture.")
+@encoder_options
+def command(
+    inbox: Path,
+    cast: Path,
+    out: Path,
+    mode: str,
+    threshold: float | None,
+    always_name: bool,
+    action: str,
+    dry_run: bool,
+    output: str | None,
+    plugin: str | None,
+    device: str,
+    no_cache: bool,
+) -> int:
+    """Sort the pictures in INBOX into a folder per character.
+
+    Folders are searched with all below them. Pictures of nobody in the cast go to `unknown`.
+    Nothing is ever overwritten, and a second run only does what is new.
+    """
+    from kyara.identify.references import read_cast
+    from kyara.organise.plan import Action
+    from kyara.organise.sorting import SortRequest, sort_pictures
+
+    if always_name and threshold is not None:
+        raise click.UsageError("--threshold and --always-name exclude each other")
+    encoder = open_encoder_for(plugin, device)
+    aggregation = Aggregation(mode)
+    if threshold is None and not always_name:
+        threshold = _default_threshold(encoder, aggregation)
+    request = SortRequest(
+        inbox, read_cast(cast), out, aggregation, threshold, Action(action), dry_run
+    )
+    with open_cache(no_cache) as cache:
+        result = sort_pictures(request, encoder, cache=cache, progress=progress)
+    return _report(result, output, dry_run)
+
+
+def _default_threshold(encoder: Encoder, aggregation: Aggregation) -> float | None:
+    from kyara.identify.calibration import logistic_for
+
+    logistic = logistic_for(encoder.calibration, aggregation)
+    return None if logistic is None else logistic.threshold
+
+
+def _report(result: SortResult, output: str | None, dry_run: bool) -> int:
+    from kyara.export.rows import row_of, write_csv, write_json_lines
+
+    rows = [row_of(answer, operation) for answer, operation in result.answers]
+    if output == "json":
+        write_json_lines(rows, sys.stdout)
+    elif output == "csv":
+        write_csv(rows, sys.stdout)
+    else:
+        _print_tables(rows)
+    summary = _summary(rows, dry_run)
+    click.echo(summary, err=output is not None)
+    if result.interrupted:
+        click.echo("kyara: interrupted; run the same command again to go on", err=True)
+        return EXIT_INTERRUPTED
+    failed = [f"{printable(row.path)}: {row.error}" for row in rows if row.error]
+    bad = [str(error) for error in result.bad_references]
+    return report_skipped(bad + failed, len(rows) + len(bad))
+
+
+def _print_tables(rows: Sequence[PictureRow]) -> None:
+    if len(rows) <= ROWS_SHOWN:
+        columns = [
+            ("picture", "left"),
+            ("character", "left"),
+            ("score", "right"),
+            ("probability", "right"),
+            ("runner-up", "left"),
+        ]
+        print_table(columns, (_cells(row) for row in rows))
+    by_character: dict[str, list[PictureRow]] = {}
+    for row in rows:
+        if row.character is not None:
+            by_character.setdefault(row.character, []).append(row)
+    print_table(
+        [("character", "left"), ("pictures", "right"), ("mean probability", "right")],
+        (
+            (printable(name), str(len(group)), _mean_probability(group))
+            for name, group in sorted(by_character.items())
+        ),
+    )
+
+
+def _cells(row: PictureRow) -> tuple[str, ...]:
+    runner_up = "" if row.runner_up is None else f"{row.runner_up} {row.runner_up_score:.2f}"
+    return (
+        printable(row.path),
+        printable(row.character) if row.character else f"({row.error})",
+        "" if row.score is None else f"{row.score:.2f}",
+        "" if row.probability is None else f"{row.probability:.2f}",
+        printable(runner_up),
+    )
+
+
+def _mean_probability(rows: Sequence[PictureRow]) -> str:
+    values = [row.probability for row in rows if row.probability is not None]
+    return f"{sum(values) / len(values):.2f}" if values else ""
+
+
+def _summary(rows: Sequence[PictureRow], dry_run: bool) -> str:
+    counts = Counter(row.done for row in rows if row.done is not None)
+    parts = [f"{counts['new']} {'would be filed' if dry_run else 'filed'}"]
+    if counts["there"]:
+        parts.append(f"{counts['there']} were there already")
+    return ", ".join(parts) + "."

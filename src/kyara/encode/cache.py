@@ -1,0 +1,269 @@
+"""Embeddings that were computed before, in one SQLite file, bounded in size.
+
+It is only a cache: it can be deleted at any time and costs nothing but time. Two tables:
+
+- `files` remembers the digest of a file as long as its size, time and inode stay;
+- `embeddings` holds boxes and vectors by content digest and encoder id.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from kyara.errors import DataError
+from kyara.pictures.digest import digest_of_file
+from kyara.types import Box, Detection, FloatArray
+
+__all__ = [
+    "CacheInfo",
+    "CachedEmbeddings",
+    "EmbeddingCache",
+    "FileState",
+    "default_cache_path",
+    "digest_with",
+]
+
+DEFAULT_LIMIT = 1 << 30
+"""Bytes that the cache may take: about 450,000 pictures at 500 dimensions."""
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS files (
+    path BLOB PRIMARY KEY, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL,
+    inode INTEGER NOT NULL, digest BLOB NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS embeddings (
+    digest BLOB NOT NULL, encoder TEXT NOT NULL, boxes BLOB NOT NULL, vectors BLOB NOT NULL,
+    used INTEGER NOT NULL, PRIMARY KEY (digest, encoder)
+);
+CREATE INDEX IF NOT EXISTS embeddings_by_use ON embeddings (used);
+"""
+_VERSION = 1
+# A file that changes again within the resolution of its clock keeps its time, so what was
+# written a moment ago is not trusted yet (the index of git has the same rule).
+_SETTLED_NS = 2_000_000_000
+_SECONDS_BETWEEN_USES = 86_400
+
+
+@dataclass(frozen=True)
+class FileState:
+    """What tells, without reading it, that a file is still the one that it was."""
+
+    path: Path
+    size: int
+    mtime_ns: int
+    inode: int
+
+    @classmethod
+    def of(cls, path: Path) -> FileState:
+        """The state of the file at `path`, symbolic links followed.
+
+        Raises:
+            OSError: there is none.
+        """
+        status = path.stat()
+        return cls(path.absolute(), status.st_size, status.st_mtime_ns, status.st_ino)
+
+    @property
+    def key(self) -> bytes:
+        """The path as the table holds it; bytes, for names that are not Unicode."""
+        return os.fsencode(self.path)
+
+
+@dataclass(frozen=True)
+class CachedEmbeddings:
+    """The detections of a picture, and their embeddings (k, d)."""
+
+    detections: tuple[Detection, ...]
+    embeddings: FloatArray
+
+
+@dataclass(frozen=True)
+class CacheInfo:
+    """What `kyara cache info` tells."""
+
+    path: Path
+    pictures: int
+    bytes: int
+    limit: int
+
+
+class EmbeddingCache:
+    """The cache in the file at `path`; safe to use from several threads and processes.
+
+    Raises:
+        DataError: the file is not a cache of this version, or cannot be opened.
+    """
+
+    def __init__(self, path: Path, *, limit: int = DEFAULT_LIMIT) -> None:
+        self.path = path
+        self.limit = limit
+        self._lock = threading.Lock()
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._database = sqlite3.connect(
+                path, timeout=30, check_same_thread=False, isolation_level=None
+            )
+            self._prepare()
+        except (OSError, sqlite3.Error) as error:
+            raise DataError(
+                f"the cache cannot be used: {error}",
+                where=path,
+                hint="delete it, or work without: --no-cache",
+            ) from error
+
+    def _prepare(self) -> None:
+        self._database.execute("PRAGMA journal_mode = WAL")
+        # A cache may lose its last entries with the power; it must not wait for the disk.
+        self._database.execute("PRAGMA synchronous = OFF")
+        version = self._database.execute("PRAGMA user_version").fetchone()[0]
+        if version not in (0, _VERSION):
+            raise sqlite3.DatabaseError(f"it is of version {version}, not {_VERSION}")
+        self._database.executescript(_SCHEMA)
+        self._database.execute(f"PRAGMA user_version = {_VERSION}")
+
+    def digests(self, states: Sequence[FileState]) -> list[bytes | None]:
+        """The digest of each file that has not changed since it was stored, else None."""
+        with self._lock:
+            return [self._digest(state) for state in states]
+
+    def _digest(self, state: FileState) -> bytes | None:
+        row = self._database.execute(
+            "SELECT digest FROM files WHERE path = ? AND size = ? AND mtime_ns = ? AND inode = ?",
+            (state.key, state.size, state.mtime_ns, state.inode),
+        ).fetchone()
+        return None if row is None else bytes(row[0])
+
+    def remember(self, files: Iterable[tuple[FileState, bytes]]) -> None:
+        """Keep the digests of files, by their state."""
+        settled = time.time_ns() - _SETTLED_NS
+        rows = [
+            (state.key, state.size, state.mtime_ns, state.inode, digest)
+            for state, digest in files
+            if state.mtime_ns < settled
+        ]
+        with self._lock, self._database:
+            self._database.execute("BEGIN IMMEDIATE")
+            self._database.executemany("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?)", rows)
+
+    def lookup(self, digests: Sequence[bytes], encoder: str) -> list[CachedEmbeddings | None]:
+        """What is kept of these pictures for this encoder; None where nothing is."""
+        today = int(time.time()) // _SECONDS_BETWEEN_USES
+        with self._lock:
+            rows = [
+                self._database.execute(
+                    "SELECT boxes, vectors, used FROM embeddings WHERE digest = ? AND encoder = ?",
+                    (digest, encoder),
+                ).fetchone()
+                for digest in digests
+            ]
+            stale = [
+                (today, digest, encoder)
+                for digest, row in zip(digests, rows, strict=True)
+                if row is not None and row[2] != today
+            ]
+            if stale:
+                with self._database:
+                    self._database.execute("BEGIN IMMEDIATE")
+                    self._database.executemany(
+                        "UPDATE embeddings SET used = ? WHERE digest = ? AND encoder = ?", stale
+                    )
+        return [None if row is None else _unpack(row[0], row[1]) for row in rows]
+
+    def store(self, pictures: Iterable[tuple[bytes, CachedEmbeddings]], encoder: str) -> None:
+        """Keep embeddings by digest; the least recently used go when the limit is reached."""
+        today = int(time.time()) // _SECONDS_BETWEEN_USES
+        rows = [(digest, encoder, *_pack(found), today) for digest, found in pictures]
+        with self._lock:
+            with self._database:
+                self._database.execute("BEGIN IMMEDIATE")
+                self._database.executemany(
+                    "INSERT OR REPLACE INTO embeddings VALUES (?, ?, ?, ?, ?)", rows
+                )
+            self._shrink()
+
+    def _shrink(self) -> None:
+        if self._bytes() <= self.limit:
+            return
+        with self._database:
+            self._database.execute("BEGIN IMMEDIATE")
+            for table in ("embeddings", "files"):
+                count = self._database.execute(f"SELECT COUNT(*) FROM {table}").fetchone()[0]
+                oldest = "used" if table == "embeddings" else "mtime_ns"
+                key = "rowid" if table == "embeddings" else "path"
+                self._database.execute(
+                    f"DELETE FROM {table} WHERE {key} IN"
+                    f" (SELECT {key} FROM {table} ORDER BY {oldest} LIMIT ?)",
+                    (max(1, count // 4),),
+                )
+
+    def _bytes(self) -> int:
+        pages, free, size = (
+            self._database.execute(f"PRAGMA {name}").fetchone()[0]
+            for name in ("page_count", "freelist_count", "page_size")
+        )
+        return int((pages - free) * size)
+
+    def info(self) -> CacheInfo:
+        """How much is in it."""
+        with self._lock:
+            count = self._database.execute("SELECT COUNT(*) FROM embeddings").fetchone()[0]
+            return CacheInfo(self.path, int(count), self._bytes(), self.limit)
+
+    def clear(self) -> None:
+        """Forget everything and give the space back."""
+        with self._lock:
+            self._database.execute("DELETE FROM embeddings")
+            self._database.execute("DELETE FROM files")
+            self._database.execute("VACUUM")
+
+    def close(self) -> None:
+        """Close the file; the cache is not used afterwards."""
+        with self._lock:
+            self._database.close()
+
+
+def digest_with(cache: EmbeddingCache | None, path: Path) -> bytes:
+    """The digest of the file at `path`, read only if `cache` does not know it.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    if cache is None:
+        return digest_of_file(path)
+    state = FileState.of(path)
+    known = cache.digests([state])[0]
+    if known is None:
+        known = digest_of_file(path)
+        cache.remember([(state, known)])
+    return known
+
+
+def default_cache_path() -> Path:
+    """Where the cache lies for this user: `KYARA_CACHE`, or the system's place for caches."""
+    chosen = os.environ.get("KYARA_CACHE")
+    if chosen:
+        return Path(chosen)
+    import platformdirs
+
+    return Path(platformdirs.user_cache_dir("kyara", appauthor=False)) / "embeddings.sqlite"
+
+
+def _pack(found: CachedEmbeddings) -> tuple[bytes, bytes]:
+    boxes = np.asarray([d.box.as_tuple() for d in found.detections], dtype=np.float64)
+    return boxes.tobytes(), found.embeddings.tobytes()
+
+
+def _unpack(boxes: bytes, vectors: bytes) -> CachedEmbeddings:
+    edges = np.frombuffer(boxes, dtype=np.float64).reshape(-1, 4)
+    # Whole pictures only, until there is a detector: its detections will bring their kind.
+    detections = tuple(Detection(Box(*map(float, row)), "whole") for row in edges)
+    embeddings = np.frombuffer(vectors, dtype=np.float32).reshape(len(detections), -1)
+    return CachedEmbeddings(detections, embeddings)

@@ -1,0 +1,90 @@
+"""Networks in ONNX, run by ONNX Runtime."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kyara.encode.device import CPU, Device
+from kyara.errors import DeviceError, PluginError
+from kyara.plugins.manifest import InputSpec, Manifest
+from kyara.types import PixelArray
+
+if TYPE_CHECKING:
+    import onnxruntime
+
+__all__ = ["OnnxBackend", "open_session"]
+
+
+class OnnxBackend:
+    """An encoder's network. One thread each: the pipeline runs several at once, which keeps
+    the cores busier than splitting one small network over them."""
+
+    def __init__(self, directory: Path, manifest: Manifest, device: Device = CPU) -> None:
+        self._spec = manifest.input
+        path = directory / manifest.model.weights
+        self._session = open_session(_checked(path, manifest.model.sha256), path, device)
+        self._input = manifest.model.input or self._session.get_inputs()[0].name
+        self._output = manifest.model.output or self._session.get_outputs()[0].name
+
+    def encode(self, crops: PixelArray) -> NDArray[Any]:
+        """Crops (n, size, size, 3), uint8 RGB, to embeddings (n, d) as the network gives them."""
+        (embeddings,) = self._session.run(
+            [self._output], {self._input: as_network_input(crops, self._spec)}
+        )
+        return np.asarray(embeddings)
+
+
+def as_network_input(crops: PixelArray, spec: InputSpec) -> NDArray[Any]:
+    """Crops in the dtype, range and layout of `spec`."""
+    pixels: NDArray[Any] = crops
+    if spec.dtype == "float32":
+        scale = 1.0 / (255.0 * np.asarray(spec.std, dtype=np.float32))
+        shift = np.asarray(spec.mean, dtype=np.float32) / np.asarray(spec.std, dtype=np.float32)
+        pixels = crops * scale - shift
+    if spec.layout == "NCHW":
+        pixels = np.ascontiguousarray(pixels.transpose(0, 3, 1, 2))
+    return pixels
+
+
+def open_session(model: bytes, where: Path, device: Device) -> onnxruntime.InferenceSession:
+    """A single-threaded session for the ONNX graph in `model`.
+
+    Raises:
+        PluginError: it is not one that ONNX Runtime can run.
+        DeviceError: the GPU asked for cannot be used.
+    """
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3  # its warnings are about graphs, which users cannot mend
+    provider: Any = "CPUExecutionProvider"
+    if device.gpu is not None:
+        provider = ("CUDAExecutionProvider", {"device_id": device.gpu})
+    try:
+        session = onnxruntime.InferenceSession(model, options, providers=[provider])
+    except Exception as error:  # ONNX Runtime's own exceptions share no base but Exception
+        raise PluginError(f"ONNX Runtime cannot run this: {error}", where=where) from error
+    if device.gpu is not None and "CUDAExecutionProvider" not in session.get_providers():
+        raise DeviceError(f"GPU {device.gpu} cannot be used", hint="use the CPU")
+    return session
+
+
+def _checked(path: Path, sha256: str) -> bytes:
+    try:
+        model = path.read_bytes()
+    except OSError as error:
+        raise PluginError(f"cannot read the weights: {error.strerror}", where=path) from error
+    if sha256 and hashlib.sha256(model).hexdigest() != sha256:
+        raise PluginError(
+            "the weights are not those that the manifest names (sha256 differs)",
+            where=path,
+            hint="get the plugin again",
+        )
+    return model

@@ -1,0 +1,1 @@
+"""How good is an encoder: data sets, protocols, baselines, reports."""

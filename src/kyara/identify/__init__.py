@@ -1,0 +1,1 @@
+"""Who is it: scores, aggregation, calibrated probabilities, the gallery."""

@@ -1,0 +1,49 @@
+"""What a score means: its probability and the verdict."""
+
+from __future__ import annotations
+
+import math
+
+from kyara.plugins.manifest import CalibrationSpec, Logistic
+from kyara.types import Aggregation, Verification
+
+__all__ = ["in_words", "logistic_for", "probability", "verify"]
+
+
+def probability(score: float, logistic: Logistic) -> float:
+    """Calibrated probability, 0 to 1, that a score belongs to the same character.
+
+    It holds where same and different are equally likely beforehand (Platt 1999).
+    """
+    # tanh does not overflow where exp would.
+    return 0.5 * (1.0 + math.tanh(0.5 * (logistic.slope * score + logistic.intercept)))
+
+
+def logistic_for(
+    calibration: CalibrationSpec | None, aggregation: Aggregation | None
+) -> Logistic | None:
+    """The curve for scores of two pictures (None), or aggregated over references."""
+    if calibration is None:
+        return None
+    if aggregation is None:
+        return calibration.pair
+    return calibration.any if aggregation is Aggregation.ANY else calibration.avg
+
+
+def verify(score: float, calibration: CalibrationSpec | None) -> Verification:
+    """The verdict on two detections from their score."""
+    logistic = logistic_for(calibration, None)
+    if logistic is None:
+        return Verification(score, None, None)
+    return Verification(score, probability(score, logistic), score >= logistic.threshold)
+
+
+def in_words(verification: Verification) -> str:
+    """The verdict as a sentence for people."""
+    if verification.probability is None:
+        return "This model is not calibrated: only the score can be given."
+    certainty = max(verification.probability, 1.0 - verification.probability)
+    if certainty < 0.65:
+        return "Hard to say: they may or may not be the same character."
+    degree = "Very likely" if certainty >= 0.95 else "Probably" if certainty >= 0.8 else "Perhaps"
+    return f"{degree} {'the same character' if verification.same else 'different characters'}."

@@ -1,0 +1,1 @@
+"""File operations as a plan: made, shown, applied; nothing is ever overwritten."""

@@ -1,0 +1,142 @@
+"""The main job: identify every picture of an inbox and file it under its character."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+
+from kyara.encode.cache import EmbeddingCache, FileState, digest_with
+from kyara.encode.encoder import Encoder
+from kyara.encode.pipeline import EmbeddedPicture, embed_pictures
+from kyara.errors import PictureError, UsageError
+from kyara.identify.answer import Answer, answer_pictures
+from kyara.identify.references import CharacterFolder, build_gallery
+from kyara.organise.apply import apply_plan
+from kyara.organise.plan import Action, Filing, Operation, Status, make_plan
+from kyara.pictures.find import find_pictures
+from kyara.types import Aggregation
+
+__all__ = ["Progress", "SortRequest", "SortResult", "sort_pictures"]
+
+Progress = Callable[[str, int], AbstractContextManager[Callable[[], None]]]
+"""Opens a progress bar of that label and length; its value is called once per item."""
+
+
+@dataclass(frozen=True)
+class SortRequest:
+    """What is to be sorted, against what, and where to.
+
+    Attributes:
+        threshold: a best score below it means unknown; None: there is always a name.
+    """
+
+    inbox: Path
+    cast: Sequence[CharacterFolder]
+    out: Path
+    aggregation: Aggregation = Aggregation.ANY
+    threshold: float | None = None
+    action: Action = Action.COPY
+    dry_run: bool = False
+
+
+@dataclass(frozen=True)
+class SortResult:
+    """One answer per picture, with its operation; None for pictures that failed.
+
+    Attributes:
+        bad_references: references that could not be used.
+        interrupted: Ctrl-C came; the operations that were not begun are missing.
+    """
+
+    answers: list[tuple[Answer, Operation | None]]
+    bad_references: list[PictureError]
+    interrupted: bool = False
+
+
+def _silent(_label: str, _total: int) -> AbstractContextManager[Callable[[], None]]:
+    return nullcontext(lambda: None)
+
+
+def sort_pictures(
+    request: SortRequest,
+    encoder: Encoder,
+    *,
+    cache: EmbeddingCache | None = None,
+    progress: Progress = _silent,
+) -> SortResult:
+    """Identify the pictures of the inbox; then copy, move or link them, unless a dry run.
+
+    The folders that results go to and that references come from are not searched, should
+    they lie within the inbox. Interrupted (Ctrl-C) while files are handled, it returns what
+    was done; earlier, nothing was done yet, and KeyboardInterrupt passes through.
+
+    Raises:
+        UsageError: the inbox or a character has no usable picture.
+    """
+    skip = [request.out, *(character.folder for character in request.cast)]
+    paths = find_pictures([request.inbox], skip=skip)
+    if not paths:
+        raise UsageError("no pictures are here", where=request.inbox)
+    answers, bad_references = _identify_all(paths, request, encoder, cache, progress)
+    filings = [
+        Filing(answer.path, answer.digest, answer.character)
+        for answer in answers
+        if answer.digest is not None and answer.character is not None
+    ]
+    plan = make_plan(filings, request.out, request.action, lambda p: digest_with(cache, p))
+    interrupted = False
+    if not request.dry_run:
+        plan, interrupted = _carry_out(plan, cache, progress)
+    of_source = {operation.source: operation for operation in plan}
+    return SortResult(
+        [(answer, of_source.get(answer.path)) for answer in answers], bad_references, interrupted
+    )
+
+
+def _identify_all(
+    paths: list[Path],
+    request: SortRequest,
+    encoder: Encoder,
+    cache: EmbeddingCache | None,
+    progress: Progress,
+) -> tuple[list[Answer], list[PictureError]]:
+    bad_references: list[PictureError] = []
+    references = sum(len(find_pictures([character.folder])) for character in request.cast)
+    with progress("references", references) as tick:
+
+        def note(picture: EmbeddedPicture) -> None:
+            tick()
+            if picture.error is not None:
+                bad_references.append(picture.error)
+
+        gallery = build_gallery(request.cast, encoder, cache=cache, on_picture=note)
+    answers = []
+    with progress("pictures", len(paths)) as tick:
+        embedded = embed_pictures(paths, encoder, cache=cache)
+        for answer in answer_pictures(
+            embedded, gallery, encoder, request.aggregation, request.threshold
+        ):
+            answers.append(answer)
+            tick()
+    return answers, bad_references
+
+
+def _carry_out(
+    plan: list[Operation], cache: EmbeddingCache | None, progress: Progress
+) -> tuple[list[Operation], bool]:
+    done: list[Operation] = []
+    interrupted = False
+    try:
+        with progress("files", len(plan)) as tick:
+            for operation in apply_plan(plan):
+                done.append(operation)
+                tick()
+    except KeyboardInterrupt:
+        interrupted = True
+    if cache is not None:
+        # So that the next run knows what lies there without reading it.
+        made = [o for o in done if o.status is Status.NEW and o.target.exists()]
+        cache.remember([(FileState.of(o.target), o.digest) for o in made])
+    return done, interrupted

@@ -1,0 +1,1 @@
+"""Finding pictures, reading them whatever their format, knowing them by their content."""

@@ -1,0 +1,29 @@
+"""A picture is known by its content, not by its path."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+__all__ = ["digest_of_bytes", "digest_of_file"]
+
+_BLOCK = 1 << 20
+
+
+def digest_of_bytes(data: bytes) -> bytes:
+    """SHA-256 of a file's content, 32 bytes."""
+    return hashlib.sha256(data).digest()
+
+
+def digest_of_file(path: str | os.PathLike[str]) -> bytes:
+    """SHA-256 of the file at `path`, read in blocks, 32 bytes.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    sha = hashlib.sha256()
+    with Path(path).open("rb") as stream:
+        while block := stream.read(_BLOCK):
+            sha.update(block)
+    return sha.digest()

@@ -1,0 +1,78 @@
+"""Which files of a folder are pictures."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from kyara.errors import PictureError, UsageError
+
+__all__ = ["SUFFIXES", "find_pictures", "is_picture_name"]
+
+SUFFIXES = frozenset(
+    f".{name}"
+    for name in (
+        *("apng", "avif", "bmp", "dib", "gif", "heic", "heif", "j2k", "jfif", "jp2", "jpe"),
+        *("jpeg", "jpg", "pbm", "pcx", "pgm", "png", "pnm", "ppm", "psd", "qoi", "tga"),
+        *("tif", "tiff", "webp"),
+    )
+)
+
+
+def is_picture_name(name: str) -> bool:
+    """Whether a file of this name is taken for a picture when a folder is searched.
+
+    Hidden files are not: macOS leaves `._name.jpg` beside pictures, and they hold none.
+    """
+    return not name.startswith(".") and os.path.splitext(name)[1].lower() in SUFFIXES
+
+
+def find_pictures(
+    paths: Iterable[str | os.PathLike[str]],
+    *,
+    skip: Iterable[str | os.PathLike[str]] = (),
+) -> list[Path]:
+    """The pictures at `paths`: files as they are named, folders searched with all below them.
+
+    The order is stable: as given, and by name within a folder. A file stands once in the
+    result, however often it was named. Symbolic links to folders are followed unless they
+    lead back to a folder above them. Hidden files and folders are passed over.
+
+    Args:
+        skip: folders that are not entered, such as the one that results go to.
+
+    Raises:
+        UsageError: one of `paths` does not exist.
+        PictureError: a folder cannot be listed.
+    """
+    skipped = {os.path.realpath(folder) for folder in skip}
+    found: dict[Path, None] = {}
+    for path in map(Path, paths):
+        if path.is_dir():
+            found.update(dict.fromkeys(_walk(path, skipped, frozenset())))
+        elif os.path.lexists(path):
+            found[path] = None
+        else:
+            raise UsageError("there is no such file or folder", where=path)
+    return list(found)
+
+
+def _walk(folder: Path, skipped: set[str], above: frozenset[str]) -> Iterator[Path]:
+    real = os.path.realpath(folder)
+    if real in skipped or real in above:
+        return
+    try:
+        with os.scandir(folder) as entries:
+            listed = sorted(entries, key=lambda entry: entry.name)
+    except OSError as error:
+        raise PictureError(
+            f"cannot list this folder: {error.strerror or error}", where=folder
+        ) from error
+    for entry in listed:
+        if entry.name.startswith("."):
+            continue
+        if entry.is_dir():
+            yield from _walk(folder / entry.name, skipped, above | {real})
+        elif is_picture_name(entry.name):
+            yield folder / entry.name

@@ -1,0 +1,192 @@
+"""From the bytes of a file to upright 8-bit pixels, for every format that Pillow reads.
+
+JPEG is decoded at a reduced size where the caller needs few pixels: the decoder then
+skips most of the work (a 12-megapixel photograph costs a tenth).
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import warnings
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from PIL import ExifTags, Image, UnidentifiedImageError
+
+from kyara.errors import PictureError
+
+__all__ = ["Picture", "decode", "flatten", "read_bytes"]
+
+# Flattening and padding use white: it is the paper of most drawings.
+PAPER = (255, 255, 255)
+
+MAX_FILE_BYTES = 512 * 1024 * 1024
+"""Longer files are refused before they are read into memory."""
+
+MAX_PIXELS = 180_000_000
+"""More pixels than this are refused rather than decoded (0.7 GB as RGBA)."""
+
+_HEIF_BRANDS = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1")
+_TRANSPOSE = {  # EXIF orientation -> what makes the picture upright
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_SWAPS_SIDES = (5, 6, 7, 8)
+
+
+@dataclass(frozen=True)
+class Picture:
+    """The pixels of one picture, upright.
+
+    Attributes:
+        image: mode RGB or RGBA; may be smaller than the file's picture.
+        width, height: of the upright picture in the file, in pixels; boxes refer to these.
+    """
+
+    image: Image.Image
+    width: int
+    height: int
+
+
+def read_bytes(path: str | os.PathLike[str]) -> bytes:
+    """The content of a picture file.
+
+    Raises:
+        PictureError: missing, a folder, unreadable, empty, or too long.
+    """
+    try:
+        with Path(path).open("rb") as stream:
+            size = os.fstat(stream.fileno()).st_size
+            if size > MAX_FILE_BYTES:
+                raise PictureError(f"the file is too long ({size >> 20} MiB)", where=path)
+            data = stream.read()
+    except FileNotFoundError:
+        raise PictureError("there is no such file", where=path) from None
+    except IsADirectoryError:
+        raise PictureError("this is a folder, not a picture", where=path) from None
+    except OSError as error:
+        raise PictureError(f"cannot read it: {error.strerror or error}", where=path) from error
+    if not data:
+        raise PictureError("the file is empty", where=path)
+    return data
+
+
+def decode(
+    data: bytes,
+    *,
+    longest: int | None = None,
+    shortest: int | None = None,
+    where: str | os.PathLike[str] | None = None,
+) -> Picture:
+    """Decode the first frame, upright, as RGB or RGBA.
+
+    Args:
+        data: a file's content.
+        longest, shortest: pixels that the caller needs on the longest or the shortest side;
+            JPEG is then decoded at the smallest of the decoder's sizes that has so many.
+        where: the file's name, for the message of an error.
+
+    Raises:
+        PictureError: not a picture, broken, truncated, or too large to decode.
+    """
+    _prepare_pillow()
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            full = image.size
+            _reduce_while_decoding(image, longest, shortest)
+            if image.width * image.height > MAX_PIXELS:
+                raise PictureError(_too_large(full), where=where)
+            image.load()
+            # Asked for after loading: TIFF turns itself and then says so.
+            orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
+            pixels = _to_8_bit(image)
+            if orientation in _TRANSPOSE:
+                pixels = pixels.transpose(_TRANSPOSE[orientation])
+            width, height = reversed(full) if orientation in _SWAPS_SIDES else full
+            return Picture(pixels, width, height)
+    except PictureError:
+        raise
+    except UnidentifiedImageError:
+        raise PictureError(_unidentified(data), where=where) from None
+    except Image.DecompressionBombError:
+        raise PictureError(_too_large(None), where=where) from None
+    except MemoryError:
+        raise PictureError("there is not enough memory to decode it", where=where) from None
+    except Exception as error:  # on broken data decoders raise anything, even SyntaxError
+        raise PictureError(f"the picture is broken: {error}", where=where) from error
+
+
+def flatten(image: Image.Image, colour: tuple[int, int, int] = PAPER) -> Image.Image:
+    """`image` as RGB, transparency laid over `colour`."""
+    if image.mode == "RGB":
+        return image
+    paper = Image.new("RGB", image.size, colour)
+    paper.paste(image, mask=image.getchannel("A"))
+    return paper
+
+
+@cache
+def _prepare_pillow() -> None:
+    # Pillow's own limit stays (its error is caught above); its warning, half-way there,
+    # would only put a line of Python between the user's results.
+    warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+    warnings.filterwarnings("ignore", module=r"PIL\..*")
+    try:
+        from pillow_heif import register_heif_opener
+    except ImportError:
+        return
+    register_heif_opener()
+
+
+def _reduce_while_decoding(image: Image.Image, longest: int | None, shortest: int | None) -> None:
+    scales = [
+        wanted / side(image.size)
+        for wanted, side in ((longest, max), (shortest, min))
+        if wanted is not None
+    ]
+    scale = max(scales, default=1.0)
+    if scale < 1:
+        # Only JPEG heeds this. Both sides are asked for, so the longest keeps its pixels.
+        wanted = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+        image.draft(None, wanted)
+
+
+def _to_8_bit(image: Image.Image) -> Image.Image:
+    mode = image.mode
+    if mode in ("RGB", "RGBA"):
+        return image.copy()  # the file's own object closes with it
+    if mode.startswith("I") or mode == "F":
+        return _wide_grey_to_8_bit(image)
+    if mode in ("LA", "La", "PA", "RGBa") or "transparency" in image.info:
+        return image.convert("RGBA")
+    return image.convert("RGB")
+
+
+def _wide_grey_to_8_bit(image: Image.Image) -> Image.Image:
+    # Pillow's own conversion clips 16-bit grey at 255, which turns most of it white.
+    values = np.asarray(image, dtype=np.float64)
+    if image.mode.startswith("I"):
+        values = values / 257.0
+    else:
+        low, high = float(np.nanmin(values)), float(np.nanmax(values))
+        values = (np.nan_to_num(values) - low) * (255.0 / max(high - low, 1e-9))
+    return Image.fromarray(np.clip(np.rint(values), 0, 255).astype(np.uint8)).convert("RGB")
+
+
+def _too_large(size: tuple[int, int] | None) -> str:
+    sides = "" if size is None else f"{size[0]} x {size[1]}, "
+    return f"too large to decode ({sides}more than {MAX_PIXELS // 1_000_000} megapixels)"
+
+
+def _unidentified(data: bytes) -> str:
+    if data[4:8] == b"ftyp" and data[8:12] in _HEIF_BRANDS:
+        return "HEIC needs one more package: pip install 'kyara[heic]'"
+    return "not a picture, or a format that is not known here"

@@ -1,0 +1,1 @@
+"""Plugins: directories that give an encoder. The shipped ones lie beside this file."""

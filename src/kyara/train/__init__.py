@@ -1,0 +1,1 @@
+"""Training an encoder and turning it into a plugin. Needs the extra `train`."""

@@ -1,0 +1,123 @@
+"""Augmentation that teaches what changes between artists and copies, not who is drawn."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from PIL import Image, ImageFilter, ImageOps
+from torch import Tensor
+from torchvision.transforms import v2
+
+from kyara.pictures.read import PAPER, flatten
+from kyara.train.config import AugmentConfig
+
+__all__ = ["Augmentation"]
+
+
+class Augmentation:
+    """Turns a picture (RGB or RGBA) into a training view; all chance is torch's generator.
+
+    The view is a uint8 tensor of shape (3, size, size).
+    """
+
+    def __init__(self, config: AugmentConfig) -> None:
+        self._config = config
+        self._colour = v2.ColorJitter(0.35, 0.35, 0.35, config.hue)
+        self._affine = v2.RandomAffine(
+            config.rotation,
+            scale=(0.85, 1.15),
+            shear=8.0,
+            interpolation=v2.InterpolationMode.BILINEAR,
+            fill=list(PAPER),
+        )
+        self._jpeg = v2.JPEG((25, 90))
+        self._erase = v2.RandomErasing(config.erase, scale=(0.02, 0.25), value="random")
+
+    def __call__(self, image: Image.Image, size: int) -> Tensor:
+        config = self._config
+        picture = flatten(image, PAPER) if image.mode == "RGB" else self._lay_on_background(image)
+        if _chance(0.5):
+            picture = ImageOps.mirror(picture)
+        picture = self._crop(_to_square(picture), size)
+        if _chance(config.affine):
+            picture = self._affine(picture)
+        picture = self._restyle(picture)
+        view: Tensor = v2.functional.pil_to_tensor(picture)
+        if _chance(config.jpeg):
+            view = self._jpeg(view)
+        erased: Tensor = self._erase(view)
+        return erased
+
+    def _lay_on_background(self, image: Image.Image) -> Image.Image:
+        if not _chance(self._config.background):
+            return flatten(image, PAPER)
+        background = _random_background(image.size)
+        background.paste(image, mask=image.getchannel("A"))
+        return background
+
+    def _crop(self, picture: Image.Image, size: int) -> Image.Image:
+        crop = v2.RandomResizedCrop(size, scale=self._config.crop_scale, ratio=(0.8, 1.25))
+        cropped: Image.Image = crop(picture)
+        return cropped
+
+    def _restyle(self, picture: Image.Image) -> Image.Image:
+        config = self._config
+        if _chance(config.line_art):
+            return _line_art(picture)
+        if _chance(config.colour):
+            picture = self._colour(picture)
+        if _chance(config.posterise):
+            picture = ImageOps.posterize(picture, _integer(2, 5))
+        if _chance(config.grey):
+            picture = ImageOps.grayscale(picture).convert("RGB")
+            if _chance(config.halftone / max(config.grey, 1e-9)):
+                picture = picture.convert("1").convert("RGB")
+        if _chance(config.blur):
+            picture = picture.filter(ImageFilter.GaussianBlur(_uniform(0.4, 1.4)))
+        return picture
+
+
+def _uniform(low: float, high: float) -> float:
+    return low + (high - low) * float(torch.rand(()))
+
+
+def _integer(low: int, high: int) -> int:
+    return int(torch.randint(low, high, ()))
+
+
+def _chance(probability: float) -> bool:
+    return float(torch.rand(())) < probability
+
+
+def _random_colour() -> tuple[int, int, int]:
+    return (_integer(0, 256), _integer(0, 256), _integer(0, 256))
+
+
+def _random_background(size: tuple[int, int]) -> Image.Image:
+    """Plain, a gradient, or soft blotches, in any colours."""
+    pick = torch.rand(()).item()
+    if pick < 0.4:
+        return Image.new("RGB", size, _random_colour())
+    cells = (2, 2) if pick < 0.7 else (_integer(3, 12), _integer(3, 12))
+    values = torch.randint(0, 256, (cells[1], cells[0], 3), dtype=torch.uint8).numpy()
+    return Image.fromarray(values).resize(size, Image.Resampling.BICUBIC)
+
+
+def _to_square(picture: Image.Image) -> Image.Image:
+    """Padded to a square; mostly with paper, as when the model is used."""
+    side = max(picture.size)
+    if picture.width == picture.height:
+        return picture
+    fill = PAPER if _chance(0.7) else _random_colour()
+    square = Image.new("RGB", (side, side), fill)
+    square.paste(picture, ((side - picture.width) // 2, (side - picture.height) // 2))
+    return square
+
+
+def _line_art(picture: Image.Image) -> Image.Image:
+    """Dark lines on paper: where grey is darker than its blurred surroundings."""
+    grey = ImageOps.grayscale(picture)
+    fine = np.asarray(grey.filter(ImageFilter.GaussianBlur(0.6)), dtype=np.float32)
+    coarse = np.asarray(grey.filter(ImageFilter.GaussianBlur(2.0)), dtype=np.float32)
+    lines = np.clip(255.0 - 6.0 * np.maximum(coarse - fine, 0.0), 0, 255).astype(np.uint8)
+    return Image.fromarray(lines).convert("RGB")

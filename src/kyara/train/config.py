@@ -1,0 +1,141 @@
+"""What a training run is told, read from one TOML file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from kyara.errors import UsageError
+
+__all__ = [
+    "AugmentConfig",
+    "DataConfig",
+    "LossConfig",
+    "ModelConfig",
+    "OptimiserConfig",
+    "SizeStep",
+    "TrainConfig",
+    "load_config",
+]
+
+Positive = Annotated[int, msgspec.Meta(ge=1)]
+Fraction = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
+
+
+class _Section(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    pass
+
+
+class ModelConfig(_Section, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """The network: a torchvision ResNet as trunk and one linear projection.
+
+    `scale` multiplies a colour value of 0 to 255 before `mean` and `std` apply.
+    """
+
+    trunk: Literal["resnet18", "resnet34", "resnet50"] = "resnet18"
+    dimension: Positive = 500
+    mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
+    std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+
+
+class DataConfig(_Section, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """How a batch is drawn.
+
+    A batch holds `groups` groups of `characters_per_group` characters of one source (so that
+    a batch contains negatives of the same look), with `pictures_per_character` pictures each.
+    A source is drawn with a probability in proportion to the square root of its number of
+    pictures, times its entry in `source_weights` (default 1).
+    """
+
+    groups: Positive = 8
+    characters_per_group: Positive = 4
+    pictures_per_character: Positive = 4
+    source_weights: dict[str, float] = {}
+    workers: Annotated[int, msgspec.Meta(ge=0)] = 2
+
+
+class LossConfig(_Section, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """A loss of pytorch-metric-learning by its class name; several are summed by weight.
+
+    Options go to its constructor; `num_classes` and `embedding_size` are filled in for the
+    losses that want them.
+    """
+
+    name: str
+    weight: float = 1.0
+    options: dict[str, Any] = {}
+
+
+class OptimiserConfig(_Section, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """AdamW with linear warm-up, then a cosine to zero; `ema` is the decay of the averaged
+    weights, which are the ones that are exported."""
+
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.05
+    warmup_steps: Annotated[int, msgspec.Meta(ge=0)] = 200
+    ema: Fraction = 0.998
+
+
+class SizeStep(_Section, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """From this fraction of the run on, pictures are `size` pixels wide and high."""
+
+    begin: Fraction
+    size: Annotated[int, msgspec.Meta(ge=32)]
+
+
+class AugmentConfig(_Section, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """Probabilities of what changes between artists, and how strong it is."""
+
+    crop_scale: tuple[float, float] = (0.4, 1.0)
+    rotation: float = 12.0
+    affine: Fraction = 0.4
+    background: Fraction = 0.7
+    colour: Fraction = 0.8
+    hue: Annotated[float, msgspec.Meta(ge=0.0, le=0.5)] = 0.05
+    grey: Fraction = 0.15
+    line_art: Fraction = 0.05
+    posterise: Fraction = 0.05
+    halftone: Fraction = 0.03
+    blur: Fraction = 0.15
+    jpeg: Fraction = 0.2
+    erase: Fraction = 0.3
+
+
+class TrainConfig(_Section, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """One training run; equal configs, data and machines give equal weights."""
+
+    seed: int = 0
+    steps: Positive
+    checkpoint_every: Positive = 200
+    precision: Literal["float32", "bfloat16"] = "float32"
+    sizes: tuple[SizeStep, ...] = (SizeStep(begin=0.0, size=112),)
+    losses: tuple[LossConfig, ...]
+    model: ModelConfig = ModelConfig()
+    data: DataConfig = DataConfig()
+    optimiser: OptimiserConfig = OptimiserConfig()
+    augment: AugmentConfig = AugmentConfig()
+
+    def size_at(self, step: int) -> int:
+        """The side of a training picture in pixels at `step`."""
+        return [s.size for s in self.sizes if s.begin * self.steps <= step][-1]
+
+
+def load_config(path: Path) -> TrainConfig:
+    """Read and check a training config.
+
+    Raises:
+        UsageError: unreadable, not TOML, or a key or value that is not expected.
+    """
+    try:
+        config = msgspec.toml.decode(path.read_bytes(), type=TrainConfig)
+    except OSError as error:
+        raise UsageError(f"cannot read it: {error.strerror}", where=path) from error
+    except (msgspec.DecodeError, ValueError) as error:
+        raise UsageError(str(error), where=path) from error
+    if not config.sizes or config.sizes[0].begin != 0.0:
+        raise UsageError("the first entry of sizes must begin at 0.0", where=path)
+    if not config.losses:
+        raise UsageError("at least one loss is needed", where=path)
+    return config

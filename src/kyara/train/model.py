@@ -1,0 +1,72 @@
+"""The network of `res18_single` and its like: a ResNet trunk and one linear projection."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from pytorch_metric_learning import losses
+from torch import Tensor, nn
+from torchvision import models
+
+from kyara.errors import UsageError
+from kyara.train.config import LossConfig, ModelConfig
+
+__all__ = ["EmbeddingNet", "SummedLoss"]
+
+
+class EmbeddingNet(nn.Module):
+    """Pixels (n, 3, h, w), 0 to 255, to embeddings (n, d) of unit length.
+
+    `trunk` and `embedder` have the names, and their state dictionaries the keys, that the
+    forerunner's checkpoints have, so both kinds convert in one way.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.trunk = getattr(models, config.trunk)(weights=None)
+        features = self.trunk.fc.in_features
+        self.trunk.fc = nn.Identity()
+        self.embedder = nn.Sequential(nn.Identity(), nn.Linear(features, config.dimension))
+        shape = (1, 3, 1, 1)
+        mean, std = torch.tensor(config.mean).view(shape), torch.tensor(config.std).view(shape)
+        self.register_buffer("mean", mean * 255.0, persistent=False)
+        self.register_buffer("std", std * 255.0, persistent=False)
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """Shape (n, 3, h, w), any dtype, to (n, d)."""
+        features = self.trunk((pixels.to(self.mean.dtype) - self.mean) / self.std)
+        return nn.functional.normalize(self.embedder(features).float(), dim=1)
+
+
+class SummedLoss(nn.Module):
+    """Losses of pytorch-metric-learning, summed by weight; classifier losses hold weights."""
+
+    def __init__(self, configs: tuple[LossConfig, ...], classes: int, dimension: int) -> None:
+        super().__init__()
+        self.parts = nn.ModuleList(_make_loss(c, classes, dimension) for c in configs)
+        self._weights = [config.weight for config in configs]
+
+    def forward(self, embeddings: Tensor, labels: Tensor) -> Tensor:
+        """Embeddings (n, d) and labels (n,) to a scalar."""
+        total = embeddings.new_zeros(())
+        for weight, part in zip(self._weights, self.parts, strict=True):
+            total = total + weight * part(embeddings, labels)
+        return total
+
+
+def _make_loss(config: LossConfig, classes: int, dimension: int) -> nn.Module:
+    kind = getattr(losses, config.name, None)
+    if kind is None:
+        raise UsageError(f"pytorch-metric-learning has no loss named {config.name}")
+    options: dict[str, Any] = dict(config.options)
+    if issubclass(kind, losses.WeightRegularizerMixin):  # the losses with a weight per class
+        options = {"num_classes": classes, "embedding_size": dimension} | options
+    try:
+        loss: nn.Module = kind(**options)
+    except TypeError as error:
+        raise UsageError(f"options of the loss {config.name}: {error}") from error
+    return loss

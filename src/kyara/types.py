@@ -1,0 +1,129 @@
+"""The values that travel through Kyara, validated where they are made."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = [
+    "Aggregation",
+    "Box",
+    "Detection",
+    "FloatArray",
+    "Match",
+    "PixelArray",
+    "Verification",
+]
+
+FloatArray: TypeAlias = NDArray[np.float32]
+PixelArray: TypeAlias = NDArray[np.uint8]
+
+
+class Aggregation(str, Enum):
+    """How the scores against a character's references become one score."""
+
+    ANY = "any"
+    """The best of them: one good reference is enough."""
+    AVG = "avg"
+    """Their mean: steadier when some references are odd."""
+
+
+@dataclass(frozen=True)
+class Box:
+    """A rectangle in pixels of the upright picture; the origin is the top left corner."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+    def __post_init__(self) -> None:
+        if not all(math.isfinite(edge) for edge in self.as_tuple()):
+            raise ValueError(f"expected finite box edges, got {self.as_tuple()}")
+        if self.right <= self.left or self.bottom <= self.top:
+            raise ValueError(f"expected left < right and top < bottom, got {self.as_tuple()}")
+
+    def as_tuple(self) -> tuple[float, float, float, float]:
+        """(left, top, right, bottom)."""
+        return (self.left, self.top, self.right, self.bottom)
+
+
+@dataclass(frozen=True)
+class Detection:
+    """One drawn figure in a picture.
+
+    Attributes:
+        box: where it is, in pixels of the upright picture.
+        kind: `head`, `figure` or `whole` (the picture itself).
+        score: the detector's confidence, 0 to 1.
+    """
+
+    box: Box
+    kind: str
+    score: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.kind not in ("head", "figure", "whole"):
+            raise ValueError(f"expected kind head, figure or whole, got {self.kind!r}")
+        if not 0.0 <= self.score <= 1.0:
+            raise ValueError(f"expected a score from 0 to 1, got {self.score}")
+
+
+@dataclass(frozen=True)
+class Verification:
+    """Do two detections show the same character?
+
+    Attributes:
+        score: similarity; higher is more alike (cosine: -1 to 1).
+        probability: calibrated probability of "same", 0 to 1, or None for an
+            encoder without calibration.
+        same: the verdict, or None where there is no calibration to base it on.
+    """
+
+    score: float
+    probability: float | None
+    same: bool | None
+
+
+@dataclass(frozen=True)
+class Match:
+    """One character of a gallery as an answer for a probe.
+
+    Attributes:
+        character: its name.
+        score: aggregated similarity.
+        probability: calibrated probability that it is this character, or None.
+        reference: index of the nearest reference within the gallery.
+    """
+
+    character: str
+    score: float
+    probability: float | None
+    reference: int
+
+
+def as_embeddings(array: Any, *, dimension: int | None = None) -> FloatArray:
+    """`array` as float32 embeddings of shape (n, d).
+
+    Raises:
+        ValueError: not two-dimensional, not finite, or not `dimension` wide.
+    """
+    embeddings = np.ascontiguousarray(array, dtype=np.float32)
+    if embeddings.ndim != 2:
+        raise ValueError(f"expected embeddings of shape (n, d), got shape {embeddings.shape}")
+    if dimension is not None and embeddings.shape[1] != dimension:
+        raise ValueError(f"expected embeddings of dimension {dimension}, got {embeddings.shape[1]}")
+    if not np.isfinite(embeddings).all():
+        raise ValueError("expected finite embeddings, got NaN or infinity")
+    return embeddings
+
+
+def normalised(embeddings: FloatArray) -> FloatArray:
+    """Rows scaled to unit L2 norm; a zero row stays zero. Shape (n, d) in and out."""
+    norms = np.linalg.norm(embeddings, axis=1, keepdims=True)
+    return np.asarray(embeddings / np.maximum(norms, 1e-12), dtype=np.float32)

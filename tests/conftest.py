@@ -1,0 +1,140 @@
+"""A small fake encoder for speed, characters that tests draw, and the command line in process.
+
+The real model and real pictures have their own tests (tests/test_real_model.py).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+TINY_TOML = """
+[plugin]
+name = "tiny"
+version = "1"
+
+[model]
+entry = "tiny:load"
+
+[input]
+size = 16
+
+[embedding]
+dimension = 48
+
+[calibration]
+data = "none: made up for tests"
+date = "2026-01-01"
+pair = { slope = 20.0, intercept = -16.0, threshold = 0.8 }
+any = { slope = 20.0, intercept = -16.0, threshold = 0.8 }
+avg = { slope = 20.0, intercept = -16.0, threshold = 0.8 }
+"""
+
+TINY_PY = """
+class Tiny:
+    '''Mean colours of a 4 x 4 grid, around grey.'''
+
+    def encode(self, crops):
+        n = len(crops)
+        cells = crops.reshape(n, 4, 4, 4, 4, 3).mean(axis=(2, 4))
+        return cells.reshape(n, 48) / 255.0 - 0.5 + 1e-3
+
+
+def load(directory, device):
+    return Tiny()
+"""
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a command left behind."""
+
+    code: int
+    out: str
+    err: str
+
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+    def rows(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.out.splitlines()]
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """No test sees the user's cache, nor another test's."""
+    path = tmp_path_factory.mktemp("cache") / "embeddings.sqlite"
+    monkeypatch.setenv("KYARA_CACHE", str(path))
+    return path
+
+
+@pytest.fixture
+def tiny_plugin(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Directory of a plugin with a fake encoder; its characters are colours."""
+    directory = tmp_path_factory.mktemp("plugins") / "tiny"
+    directory.mkdir()
+    (directory / "plugin.toml").write_text(TINY_TOML, encoding="utf-8")
+    (directory / "tiny.py").write_text(TINY_PY, encoding="utf-8")
+    return directory
+
+
+@pytest.fixture
+def kyara(capsys: pytest.CaptureFixture[str]) -> Callable[..., Ran]:
+    """Runs a `kyara` command in this process: `kyara("compare", a, b)`."""
+    from kyara.cli.main import cli, run
+
+    def call(*arguments: object) -> Ran:
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as stopped:
+            run(cli, [str(argument) for argument in arguments])
+        captured = capsys.readouterr()
+        return Ran(int(stopped.value.code or 0), captured.out, captured.err)
+
+    return call
+
+
+COLOURS = {
+    "ruby": (200, 30, 40),
+    "jade": (20, 150, 70),
+    "azure": (30, 60, 210),
+    "stranger": (240, 200, 20),
+}
+
+
+def draw(path: Path, name: str, pose: int = 0, size: tuple[int, int] = (60, 60)) -> Path:
+    """A picture of the character `name`: its colour, a face, and a pose that differs."""
+    rng = np.random.default_rng([pose, len(name)])
+    image = Image.new("RGB", size, COLOURS[name])
+    pen = ImageDraw.Draw(image)
+    x, y = rng.integers(5, 40, 2).tolist()
+    pen.ellipse((x, y, x + 8, y + 8), fill=(255, 255, 255))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    image.save(path)
+    return path
+
+
+@pytest.fixture
+def cast(tmp_path: Path) -> Path:
+    """A cast of three with three references each."""
+    for name in ("ruby", "jade", "azure"):
+        for pose in range(3):
+            draw(tmp_path / "cast" / name / f"{pose}.png", name, pose)
+    return tmp_path / "cast"
+
+
+@pytest.fixture
+def inbox(tmp_path: Path) -> Path:
+    """Two pictures of each of the cast and one of a stranger, some below a folder."""
+    folder = tmp_path / "inbox"
+    for name in ("ruby", "jade", "azure"):
+        draw(folder / f"{name[0]}1.png", name, 11)
+        draw(folder / "more" / f"{name[0]}2.jpg", name, 12)
+    draw(folder / "who.png", "stranger", 13)
+    return folder
