@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+
 import numpy as np
 import torch
 from PIL import Image, ImageFilter, ImageOps
@@ -30,7 +32,6 @@ class Augmentation:
             interpolation=v2.InterpolationMode.BILINEAR,
             fill=list(PAPER),
         )
-        self._jpeg = v2.JPEG((25, 90))
         self._erase = v2.RandomErasing(config.erase, scale=(0.02, 0.25), value="random")
 
     def __call__(self, image: Image.Image, size: int) -> Tensor:
@@ -42,11 +43,10 @@ class Augmentation:
         if _chance(config.affine):
             picture = self._affine(picture)
         picture = self._restyle(picture)
-        view: Tensor = v2.functional.pil_to_tensor(picture)
         if _chance(config.jpeg):
-            view = self._jpeg(view)
-        erased: Tensor = self._erase(view)
-        return erased
+            picture = _recompressed(picture, _integer(25, 91))
+        view: Tensor = self._erase(v2.functional.pil_to_tensor(picture))
+        return view
 
     def _lay_on_background(self, image: Image.Image) -> Image.Image:
         if not _chance(self._config.background):
@@ -112,6 +112,12 @@ def _to_square(picture: Image.Image) -> Image.Image:
     square = Image.new("RGB", (side, side), fill)
     square.paste(picture, ((side - picture.width) // 2, (side - picture.height) // 2))
     return square
+
+
+def _recompressed(picture: Image.Image, quality: int) -> Image.Image:
+    stream = io.BytesIO()
+    picture.save(stream, "JPEG", quality=quality)
+    return Image.open(stream)
 
 
 def _line_art(picture: Image.Image) -> Image.Image:

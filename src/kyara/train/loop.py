@@ -26,7 +26,7 @@ from kyara.train.config import TrainConfig
 from kyara.train.model import EmbeddingNet, SummedLoss
 from kyara.train.sampler import BalancedBatches, Draw
 
-__all__ = ["StepRecord", "load_trained", "train"]
+__all__ = ["StepRecord", "load_trained", "train", "training_data"]
 
 CHECKPOINT = "checkpoint.pt"
 RECORD = "run.json"
@@ -221,6 +221,20 @@ def load_trained(folder: Path) -> tuple[EmbeddingNet, TrainConfig]:
     net = EmbeddingNet(config.model)
     net.load_state_dict(state["average"])
     return net.eval(), config
+
+
+def training_data(folder: Path) -> str:
+    """What the run in `folder` was trained on, in one line.
+
+    Raises:
+        UsageError: there is no record of a run.
+    """
+    try:
+        data = json.loads((folder / RECORD).read_text(encoding="utf-8"))["data"]
+    except OSError as error:
+        raise UsageError("no record of a run is here", where=folder) from error
+    sources = ", ".join(f"{source} {count}" for source, count in data["by_source"].items())
+    return f"{data['pictures']} pictures of {data['characters']} characters: {sources}"
 
 
 def _write_record(folder: Path, config: TrainConfig, dataset: Dataset) -> None:

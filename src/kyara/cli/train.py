@@ -1,0 +1,117 @@
+"""`kyara train`."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from kyara.cli.console import progress
+from kyara.cli.options import require_extra
+
+if TYPE_CHECKING:
+    from kyara.evaluate.dataset import Dataset
+
+EXAMPLE = """
+\b
+Examples:
+    kyara train configs/res18_single.toml --data train.csv --run runs/first
+    kyara export runs/first --out my-plugin --data train.csv
+
+\b
+DATA is a folder with a folder of pictures per character, or a CSV manifest with the columns
+source, character, file (see the how-to on training). Stop with Ctrl-C at any time; the same
+command goes on from the last checkpoint.
+"""
+
+
+@click.command("train", epilog=EXAMPLE)
+@click.argument("config", type=click.Path(path_type=Path))
+@click.option(
+    "--data",
+    required=True,
+    multiple=True,
+    metavar="DATA",
+    type=click.Path(path_type=Path),
+    help="Labelled pictures; may be given repeatedly.",
+)
+@click.option(
+    "--run",
+    "folder",
+    required=True,
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="Where checkpoints, the curve and the record of the run are kept.",
+)
+@click.option("--device", default="cpu", show_default=True, help="A torch device: cpu, cuda:0.")
+@click.option(
+    "--threads",
+    type=click.IntRange(min=1),
+    help="Threads of the network; default: torch's own choice.",
+)
+@click.option(
+    "--until",
+    type=click.IntRange(min=1),
+    metavar="STEP",
+    help="Stop at this step; the same command without it goes on.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print a line of JSON per record.")
+def command(
+    config: Path,
+    data: tuple[Path, ...],
+    folder: Path,
+    device: str,
+    threads: int | None,
+    until: int | None,
+    as_json: bool,
+) -> None:
+    """Train a model as CONFIG says. Needs the extra `train`."""
+    require_extra("train")
+    import torch
+
+    from kyara.train.config import load_config
+    from kyara.train.loop import StepRecord, train
+
+    settings = load_config(config)
+    dataset = _load(data)
+    if threads is not None:
+        torch.set_num_threads(threads)
+    _say(f"{len(dataset.pictures)} pictures of {len(dataset.by_identity)} characters")
+    last = min(until or settings.steps, settings.steps)
+    with progress("steps", last) as tick:
+        done = 0
+
+        def show(record: StepRecord) -> None:
+            nonlocal done
+            tick(record.step - done)
+            done = record.step
+            _print_record(record, as_json)
+
+        train(settings, dataset, folder, device=device, until=until, on_record=show)
+    _say(f"next: kyara export {os.fspath(folder)} --out my-plugin --data DATA")
+
+
+def _load(paths: tuple[Path, ...]) -> Dataset:
+    from kyara.evaluate.dataset import Dataset, load_dataset
+
+    return Dataset(tuple(picture for path in paths for picture in load_dataset(path).pictures))
+
+
+def _print_record(record: object, as_json: bool) -> None:
+    from dataclasses import asdict
+
+    values = asdict(record)  # type: ignore[call-overload]
+    if as_json:
+        click.echo(json.dumps(values))
+    else:
+        click.echo(
+            "step {step:>7}  loss {loss:7.3f}  rate {learning_rate:.2e}  {size} px"
+            "  {pictures_per_second:.0f} pictures/s".format(**values)
+        )
+
+
+def _say(line: str) -> None:
+    click.echo(f"kyara: {line}", err=True)

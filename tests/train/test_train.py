@@ -1,0 +1,142 @@
+"""Training: the same batches, the same weights after an interruption, an honest export."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="needs the extra `train` (torch)")
+
+from PIL import Image  # noqa: E402
+
+from kyara.errors import UsageError  # noqa: E402
+from kyara.evaluate.dataset import load_dataset  # noqa: E402
+from kyara.plugins.discover import open_encoder  # noqa: E402
+from kyara.train.augment import Augmentation  # noqa: E402
+from kyara.train.config import AugmentConfig, TrainConfig, load_config  # noqa: E402
+from kyara.train.loop import load_trained, train  # noqa: E402
+from kyara.train.sampler import BalancedBatches  # noqa: E402
+from tests.conftest import Ran  # noqa: E402
+
+pytestmark = pytest.mark.train
+
+
+def weights_of(folder: Path) -> dict[str, torch.Tensor]:
+    net, _ = load_trained(folder)
+    return dict(net.state_dict())
+
+
+def test_batches_are_balanced_and_a_function_of_the_step(labelled: Path, config_file: Path) -> None:
+    dataset, config = load_dataset(labelled), load_config(config_file)
+    sampler = BalancedBatches(dataset, config)
+    whole = list(sampler)
+    assert list(BalancedBatches(dataset, config, first=3)) == whole[3:]
+    for batch in whole:
+        characters = Counter(dataset.pictures[draw.index].character for draw in batch)
+        assert set(characters.values()) == {2}
+    assert len({draw.seed for batch in whole for draw in batch}) == sum(map(len, whole))
+
+
+def test_views_depend_on_their_seed_alone() -> None:
+    picture = Image.effect_noise((90, 60), 80).convert("RGBA")
+    augment = Augmentation(AugmentConfig())
+
+    def view(seed: int) -> torch.Tensor:
+        torch.manual_seed(seed)
+        return augment(picture, 48)
+
+    assert view(1).shape == (3, 48, 48)
+    assert view(1).dtype == torch.uint8
+    assert torch.equal(view(1), view(1))
+    assert not torch.equal(view(1), view(2))
+
+
+def test_an_interrupted_run_ends_with_the_same_weights(
+    labelled: Path, config_file: Path, tmp_path: Path
+) -> None:
+    dataset, config = load_dataset(labelled), load_config(config_file)
+    train(config, dataset, tmp_path / "straight")
+    train(config, dataset, tmp_path / "stopped", until=3)
+    train(config, dataset, tmp_path / "stopped")
+    straight, stopped = weights_of(tmp_path / "straight"), weights_of(tmp_path / "stopped")
+    assert straight.keys() == stopped.keys()
+    assert all(torch.equal(straight[name], stopped[name]) for name in straight)
+
+
+def test_a_run_learns(labelled: Path, config_file: Path, tmp_path: Path) -> None:
+    text = config_file.read_text().replace("steps = 6", "steps = 40")
+    config_file.write_text(text.replace("size = 48", "size = 32"))
+    losses: list[float] = []
+    train(
+        load_config(config_file),
+        load_dataset(labelled),
+        tmp_path / "run",
+        on_record=lambda record: losses.append(record.loss),
+        record_every=5,
+    )
+    assert np.mean(losses[-2:]) < 0.8 * losses[0]
+    record = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert record["config"]["seed"] == 7
+    assert record["data"]["by_source"] == {"data": 20}
+    assert len((tmp_path / "run" / "curve.jsonl").read_text().splitlines()) == len(losses)
+
+
+def test_a_folder_of_another_run_is_refused(
+    labelled: Path, config_file: Path, tmp_path: Path
+) -> None:
+    dataset = load_dataset(labelled)
+    train(load_config(config_file), dataset, tmp_path / "run", until=2)
+    config_file.write_text(config_file.read_text().replace("seed = 7", "seed = 8"))
+    with pytest.raises(UsageError, match="another config"):
+        train(load_config(config_file), dataset, tmp_path / "run")
+
+
+def test_an_unknown_loss_is_named(labelled: Path, config_file: Path, tmp_path: Path) -> None:
+    config_file.write_text(config_file.read_text().replace("SupConLoss", "NoSuchLoss"))
+    with pytest.raises(UsageError, match="NoSuchLoss"):
+        train(load_config(config_file), load_dataset(labelled), tmp_path / "run")
+
+
+def test_pretrained_names_of_the_forerunner_are_kept(config_file: Path) -> None:
+    from kyara.train.model import EmbeddingNet
+
+    config: TrainConfig = load_config(config_file)
+    names = {name.split(".")[0] for name in EmbeddingNet(config.model).state_dict()}
+    assert names == {"trunk", "embedder"}
+
+
+@pytest.mark.parametrize("int8", [False, True])
+def test_commands_train_export_and_use_a_model(
+    labelled: Path,
+    config_file: Path,
+    tmp_path: Path,
+    kyara: Callable[..., Ran],
+    int8: bool,
+) -> None:
+    run, plugin = tmp_path / "run", tmp_path / "plugin"
+    assert kyara("train", config_file, "--data", labelled, "--run", run).code == 0
+    extra = ["--int8", "--data", labelled] if int8 else []
+    exported = kyara("export", run, "--out", plugin, "--json", *extra)
+    assert exported.code == 0, exported.err
+    again = kyara("export", run, "--out", plugin)
+    assert again.code == 2
+    assert "exists" in again.err
+
+    encoder = open_encoder(str(plugin))
+    crops = np.random.default_rng(0).integers(0, 256, (5, 48, 48, 3), dtype=np.uint8)
+    with torch.no_grad():
+        net, _ = load_trained(run)
+        expected = net(torch.from_numpy(crops).permute(0, 3, 1, 2)).numpy()
+    if int8:
+        assert exported.json()["int8_mean_cosine"] > 0.97
+    else:
+        np.testing.assert_allclose(encoder.encode(crops), expected, atol=1e-3)
+    pictures = sorted((labelled / "ruby").iterdir())[:2]
+    compared = kyara("compare", *pictures, "--plugin", plugin, "--json")
+    assert -1.0 <= compared.json()["score"] <= 1.0
+    assert compared.json()["encoder"].startswith("plugin@1:")
