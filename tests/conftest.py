@@ -5,7 +5,11 @@ The real model and real pictures have their own tests (tests/test_real_model.py)
 
 from __future__ import annotations
 
+import ctypes
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -138,3 +142,36 @@ def inbox(tmp_path: Path) -> Path:
         draw(folder / "more" / f"{name[0]}2.jpg", name, 12)
     draw(folder / "who.png", "stranger", 13)
     return folder
+
+
+@pytest.fixture
+def obey_permissions(tmp_path: Path) -> Callable[[], None]:
+    """To be called in a new process: root, too, is stopped by permissions from then on."""
+    if os.name != "posix":
+        pytest.skip("permissions are tested on POSIX systems")
+
+    def give_up_powers() -> None:
+        if os.geteuid() != 0:
+            return
+        for power in (1, 2):  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
+            if ctypes.CDLL(None).prctl(24, power, 0, 0, 0):  # PR_CAPBSET_DROP
+                raise PermissionError
+
+    locked = tmp_path / "locked"
+    locked.write_bytes(b"")
+    locked.chmod(0)
+    try:
+        opened = subprocess.run(
+            [sys.executable, "-c", "open('locked')"],
+            cwd=tmp_path,
+            preexec_fn=give_up_powers,
+            stderr=subprocess.DEVNULL,
+            check=False,
+        )
+    except subprocess.SubprocessError:
+        pytest.skip("root cannot give up its powers over files here")
+    finally:
+        locked.unlink()
+    if opened.returncode == 0:
+        pytest.skip("permissions stop nobody on this file system")
+    return give_up_powers

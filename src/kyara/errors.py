@@ -16,6 +16,8 @@ __all__ = [
     "PictureError",
     "PluginError",
     "UsageError",
+    "one_line",
+    "printable",
 ]
 
 
@@ -39,8 +41,8 @@ class KyaraError(Exception):
         super().__init__(what)
 
     def __str__(self) -> str:
-        line = self.what if self.where is None else f"{printable(self.where)}: {self.what}"
-        return line if self.hint is None else f"{line} ({self.hint})"
+        line = self.what if self.where is None else f"{self.where}: {self.what}"
+        return printable(line if self.hint is None else f"{line} ({self.hint})")
 
 
 class UsageError(KyaraError):
@@ -77,3 +79,9 @@ def printable(text: str) -> str:
 
 def _escaped(char: str) -> str:
     return char.encode("unicode_escape", "surrogatepass").decode("ascii")
+
+
+def one_line(error: BaseException) -> str:
+    """The message of an error of others, on one line of bounded length."""
+    text = " ".join(str(error).split()) or "no message"
+    return text if len(text) <= 300 else f"{text[:300]}…"

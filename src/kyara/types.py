@@ -125,5 +125,6 @@ def as_embeddings(array: Any, *, dimension: int | None = None) -> FloatArray:
 
 def normalised(embeddings: FloatArray) -> FloatArray:
     """Rows scaled to unit L2 norm; a zero row stays zero. Shape (n, d) in and out."""
-    norms = np.linalg.norm(embeddings, axis=1, keepdims=True)
-    return np.asarray(embeddings / np.maximum(norms, 1e-12), dtype=np.float32)
+    # In float64: the square of a float32 may be too large, or too small, for another.
+    norms = np.linalg.norm(embeddings.astype(np.float64), axis=1, keepdims=True)
+    return np.asarray(embeddings / np.where(norms > 0, norms, 1), dtype=np.float32)

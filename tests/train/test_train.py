@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -14,8 +16,8 @@ torch = pytest.importorskip("torch", reason="needs the extra `train` (torch)")
 
 from PIL import Image  # noqa: E402
 
-from kyara.errors import UsageError  # noqa: E402
-from kyara.evaluate.dataset import load_dataset  # noqa: E402
+from kyara.errors import DataError, UsageError  # noqa: E402
+from kyara.evaluate.dataset import Dataset, load_dataset  # noqa: E402
 from kyara.plugins.discover import open_encoder  # noqa: E402
 from kyara.train.augment import Augmentation  # noqa: E402
 from kyara.train.config import AugmentConfig, TrainConfig, load_config  # noqa: E402
@@ -96,6 +98,64 @@ def test_a_folder_of_another_run_is_refused(
         train(load_config(config_file), dataset, tmp_path / "run")
 
 
+def test_a_run_begins_from_another(labelled: Path, config_file: Path, tmp_path: Path) -> None:
+    dataset, config = load_dataset(labelled), load_config(config_file)
+    train(config, dataset, tmp_path / "first")
+    train(config, dataset, tmp_path / "second", begin_from=tmp_path / "first", until=1)
+    train(config, dataset, tmp_path / "fresh", until=1)
+    first, second, fresh = (weights_of(tmp_path / n) for n in ("first", "second", "fresh"))
+    name = "trunk.conv1.weight"
+    near = (second[name] - first[name]).abs().max()
+    assert near < 0.5 * (fresh[name] - first[name]).abs().max()
+    record = json.loads((tmp_path / "second" / "run.json").read_text())
+    assert record["begun_from"] == "first"
+
+
+def test_a_student_learns_what_its_teacher_says(
+    labelled: Path, config_file: Path, tmp_path: Path
+) -> None:
+    dataset = load_dataset(labelled)
+    text = config_file.read_text().replace("steps = 6", "steps = 30")
+    text = text.replace("weight = 1.0", "weight = 0.0").replace("weight = 0.5", "weight = 0.0")
+    config_file.write_text(text + '\n[distil]\nteacher = "histogram"\nsize = 32\nweight = 5.0\n')
+    losses: list[float] = []
+    config = load_config(config_file)
+    train(
+        config,
+        dataset,
+        tmp_path / "run",
+        on_record=lambda record: losses.append(record.loss),
+        record_every=5,
+    )
+    # 5 x (1 - cosine): about 5 for a student that knows nothing.
+    assert losses[0] > 3.0
+    assert losses[-1] < 0.7 * losses[0]
+    kept = np.load(tmp_path / "run" / "teacher.npz")
+    np.testing.assert_allclose(np.linalg.norm(kept["targets"], axis=1), 1.0, atol=1e-2)
+    with pytest.raises(DataError, match="another teacher"):
+        train(config, Dataset(dataset.pictures[:10]), tmp_path / "run")
+
+
+def test_processes_share_a_batch(labelled: Path, config_file: Path) -> None:
+    dataset, config = load_dataset(labelled), load_config(config_file)
+    halves = [list(BalancedBatches(dataset, config, part=(rank, 2))) for rank in range(2)]
+    whole = list(BalancedBatches(dataset, config))
+    assert [left + right for left, right in zip(*halves, strict=True)] == whole
+    with pytest.raises(UsageError, match="3 processes"):
+        BalancedBatches(dataset, config, part=(0, 3))
+
+
+def test_two_processes_train_as_one(labelled: Path, config_file: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
+    command += ["--master-port", "0", "-m", "kyara", "train", str(config_file), "--data"]
+    command += [str(labelled), "--out", str(tmp_path / "run"), "--json"]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+    records = [json.loads(line) for line in ran.stdout.splitlines()]
+    assert [record["step"] for record in records] == [6]
+    assert weights_of(tmp_path / "run")
+
+
 def test_an_unknown_loss_is_named(labelled: Path, config_file: Path, tmp_path: Path) -> None:
     config_file.write_text(config_file.read_text().replace("SupConLoss", "NoSuchLoss"))
     with pytest.raises(UsageError, match="NoSuchLoss"):
@@ -119,7 +179,7 @@ def test_commands_train_export_and_use_a_model(
     int8: bool,
 ) -> None:
     run, plugin = tmp_path / "run", tmp_path / "plugin"
-    assert kyara("train", config_file, "--data", labelled, "--run", run).code == 0
+    assert kyara("train", config_file, "--data", labelled, "--out", run).code == 0
     extra = ["--int8", "--data", labelled] if int8 else []
     exported = kyara("export", run, "--out", plugin, "--json", *extra)
     assert exported.code == 0, exported.err

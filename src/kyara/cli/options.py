@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -12,11 +13,17 @@ if TYPE_CHECKING:
     from kyara.encode.cache import EmbeddingCache
     from kyara.encode.encoder import Encoder
 
-__all__ = ["encoder_options", "open_cache", "open_encoder_for", "report_skipped"]
+__all__ = ["encoder_options", "open_cache", "open_encoder_for", "report_skipped", "require_extra"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 EXIT_SKIPPED = 3
+
+# What the code behind an extra imports; pyproject.toml says which packages bring it.
+_MODULES = {
+    "evaluate": ("matplotlib", "sklearn"),
+    "train": ("torch", "torchvision", "pytorch_metric_learning", "onnx", "onnxscript"),
+}
 
 
 def encoder_options(function: F) -> F:
@@ -68,6 +75,22 @@ def open_cache(no_cache: bool) -> Iterator[EmbeddingCache | None]:
     finally:
         if cache is not None:
             cache.close()
+            if cache.failure is not None:
+                click.echo(f"kyara: {cache.failure}; went on without it", err=True)
+
+
+def require_extra(extra: str) -> None:
+    """Nothing, if what the extra brings is installed; nothing of it is imported.
+
+    Raises:
+        UsageError: something is missing.
+    """
+    from kyara.errors import UsageError
+
+    missing = [module for module in _MODULES[extra] if find_spec(module) is None]
+    if missing:
+        what = f"this command needs: pip install 'kyara[{extra}]'"
+        raise UsageError(what, hint=f"missing: {', '.join(missing)}")
 
 
 def report_skipped(messages: list[str], total: int) -> int:

@@ -48,8 +48,10 @@ def command(as_json: bool) -> int:
 
 
 def _cells(plugin: FoundPlugin) -> tuple[str, ...]:
+    from kyara.errors import printable
+
     if plugin.manifest is None:
-        return (plugin.name, "", plugin.origin, "", "", f"unusable: {plugin.error}")
+        return (printable(plugin.name), "", plugin.origin, "", "", f"unusable: {plugin.error}")
     manifest = plugin.manifest
     return (
         plugin.name,
@@ -57,7 +59,7 @@ def _cells(plugin: FoundPlugin) -> tuple[str, ...]:
         plugin.origin,
         f"{manifest.input.size} px",
         str(manifest.embedding.dimension),
-        manifest.plugin.description,
+        printable(manifest.plugin.description),
     )
 
 
@@ -67,7 +69,7 @@ def _as_json(plugin: FoundPlugin) -> dict[str, Any]:
     return {
         "name": plugin.name,
         "origin": plugin.origin,
-        "directory": os.fspath(plugin.directory),
+        "directory": None if plugin.directory is None else os.fspath(plugin.directory),
         "manifest": msgspec.to_builtins(plugin.manifest),
         "error": None if plugin.error is None else str(plugin.error),
     }

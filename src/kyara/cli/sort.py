@@ -106,7 +106,7 @@ def command(
     )
     with open_cache(no_cache) as cache:
         result = sort_pictures(request, encoder, cache=cache, progress=progress)
-    return _report(result, output, dry_run)
+    return report_sorted(result, output, dry_run=dry_run)
 
 
 def _default_threshold(encoder: Encoder, aggregation: Aggregation) -> float | None:
@@ -116,7 +116,12 @@ def _default_threshold(encoder: Encoder, aggregation: Aggregation) -> float | No
     return None if logistic is None else logistic.threshold
 
 
-def _report(result: SortResult, output: str | None, dry_run: bool) -> int:
+def report_sorted(result: SortResult, output: str | None = None, *, dry_run: bool = False) -> int:
+    """Print what was done with each picture; returns the exit code.
+
+    Args:
+        output: `json`, `csv`, or None for tables.
+    """
     from kyara.export.rows import row_of, write_csv, write_json_lines
 
     rows = [row_of(answer, operation) for answer, operation in result.answers]

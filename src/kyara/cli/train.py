@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 EXAMPLE = """
 \b
 Examples:
-    kyara train configs/res18_single.toml --data train.csv --run runs/first
+    kyara train configs/res18_single.toml --data train.csv --out runs/first
     kyara export runs/first --out my-plugin --data train.csv
 
 \b
@@ -39,7 +39,7 @@ command goes on from the last checkpoint.
     help="Labelled pictures; may be given repeatedly.",
 )
 @click.option(
-    "--run",
+    "--out",
     "folder",
     required=True,
     metavar="DIR",
@@ -51,6 +51,13 @@ command goes on from the last checkpoint.
     "--threads",
     type=click.IntRange(min=1),
     help="Threads of the network; default: torch's own choice.",
+)
+@click.option(
+    "--init",
+    "begin_from",
+    metavar="RUN",
+    type=click.Path(path_type=Path),
+    help="Begin with the weights of another run.",
 )
 @click.option(
     "--until",
@@ -65,6 +72,7 @@ def command(
     folder: Path,
     device: str,
     threads: int | None,
+    begin_from: Path | None,
     until: int | None,
     as_json: bool,
 ) -> None:
@@ -90,7 +98,15 @@ def command(
             done = record.step
             _print_record(record, as_json)
 
-        train(settings, dataset, folder, device=device, until=until, on_record=show)
+        train(
+            settings,
+            dataset,
+            folder,
+            begin_from=begin_from,
+            device=device,
+            until=until,
+            on_record=show,
+        )
     _say(f"next: kyara export {os.fspath(folder)} --out my-plugin --data DATA")
 
 

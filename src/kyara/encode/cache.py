@@ -8,13 +8,17 @@ It is only a cache: it can be deleted at any time and costs nothing but time. Tw
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import os
 import sqlite3
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -31,25 +35,31 @@ __all__ = [
     "digest_with",
 ]
 
+T = TypeVar("T")
+
+_log = logging.getLogger(__name__)
+_log.addHandler(logging.NullHandler())  # the command line says it in its own way
+
 DEFAULT_LIMIT = 1 << 30
 """Bytes that the cache may take: about 450,000 pictures at 500 dimensions."""
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS files (
+_SCHEMA = (
+    """CREATE TABLE files (
     path BLOB PRIMARY KEY, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL,
     inode INTEGER NOT NULL, digest BLOB NOT NULL
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS embeddings (
+) WITHOUT ROWID""",
+    """CREATE TABLE embeddings (
     digest BLOB NOT NULL, encoder TEXT NOT NULL, boxes BLOB NOT NULL, vectors BLOB NOT NULL,
     used INTEGER NOT NULL, PRIMARY KEY (digest, encoder)
-);
-CREATE INDEX IF NOT EXISTS embeddings_by_use ON embeddings (used);
-"""
+)""",
+    "CREATE INDEX embeddings_by_use ON embeddings (used)",
+)
 _VERSION = 1
 # A file that changes again within the resolution of its clock keeps its time, so what was
 # written a moment ago is not trusted yet (the index of git has the same rule).
 _SETTLED_NS = 2_000_000_000
 _SECONDS_BETWEEN_USES = 86_400
+_LARGEST = (1 << 63) - 1
 
 
 @dataclass(frozen=True)
@@ -69,7 +79,8 @@ class FileState:
             OSError: there is none.
         """
         status = path.stat()
-        return cls(path.absolute(), status.st_size, status.st_mtime_ns, status.st_ino)
+        inode = status.st_ino & _LARGEST  # some file systems have more than SQLite can hold
+        return cls(path.absolute(), status.st_size, status.st_mtime_ns, inode)
 
     @property
     def key(self) -> bytes:
@@ -98,6 +109,12 @@ class CacheInfo:
 class EmbeddingCache:
     """The cache in the file at `path`; safe to use from several threads and processes.
 
+    Once open it never stops the work: when its file fails (a full disk, say) it logs a
+    warning, and from then on knows nothing and keeps nothing.
+
+    Attributes:
+        failure: why it does nothing any more, or None.
+
     Raises:
         DataError: the file is not a cache of this version, or cannot be opened.
     """
@@ -105,34 +122,68 @@ class EmbeddingCache:
     def __init__(self, path: Path, *, limit: int = DEFAULT_LIMIT) -> None:
         self.path = path
         self.limit = limit
+        self.failure: DataError | None = None
         self._lock = threading.Lock()
-        try:
+        with self._reporting():
             path.parent.mkdir(parents=True, exist_ok=True)
             self._database = sqlite3.connect(
                 path, timeout=30, check_same_thread=False, isolation_level=None
             )
             self._prepare()
+
+    @contextmanager
+    def _reporting(self) -> Iterator[None]:
+        try:
+            yield
         except (OSError, sqlite3.Error) as error:
             raise DataError(
                 f"the cache cannot be used: {error}",
-                where=path,
+                where=self.path,
                 hint="delete it, or work without: --no-cache",
             ) from error
 
     def _prepare(self) -> None:
-        self._database.execute("PRAGMA journal_mode = WAL")
         # A cache may lose its last entries with the power; it must not wait for the disk.
         self._database.execute("PRAGMA synchronous = OFF")
-        version = self._database.execute("PRAGMA user_version").fetchone()[0]
-        if version not in (0, _VERSION):
-            raise sqlite3.DatabaseError(f"it is of version {version}, not {_VERSION}")
-        self._database.executescript(_SCHEMA)
-        self._database.execute(f"PRAGMA user_version = {_VERSION}")
+        if self._version() == 0:
+            self._create()
+        if self._version() != _VERSION:
+            raise sqlite3.DatabaseError(f"it is of version {self._version()}, not {_VERSION}")
+
+    def _create(self) -> None:
+        # Only one process changes the journal; SQLite does not let the others wait for that.
+        with contextlib.suppress(sqlite3.OperationalError):
+            self._database.execute("PRAGMA journal_mode = WAL")
+        with self._writing():
+            if self._version() == 0:
+                for statement in _SCHEMA:
+                    self._database.execute(statement)
+                self._database.execute(f"PRAGMA user_version = {_VERSION}")
+
+    def _version(self) -> int:
+        return int(self._database.execute("PRAGMA user_version").fetchone()[0])
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        with self._database:
+            self._database.execute("BEGIN IMMEDIATE")
+            yield
+
+    def _attempt(self, work: Callable[[], T], otherwise: T) -> T:
+        with self._lock:
+            if self.failure is not None:
+                return otherwise
+            try:
+                with self._reporting():
+                    return work()
+            except DataError as error:
+                self.failure = error
+                _log.warning("%s", error)
+                return otherwise
 
     def digests(self, states: Sequence[FileState]) -> list[bytes | None]:
         """The digest of each file that has not changed since it was stored, else None."""
-        with self._lock:
-            return [self._digest(state) for state in states]
+        return self._attempt(lambda: list(map(self._digest, states)), [None] * len(states))
 
     def _digest(self, state: FileState) -> bytes | None:
         row = self._database.execute(
@@ -149,51 +200,53 @@ class EmbeddingCache:
             for state, digest in files
             if state.mtime_ns < settled
         ]
-        with self._lock, self._database:
-            self._database.execute("BEGIN IMMEDIATE")
-            self._database.executemany("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?)", rows)
+        if rows:
+            self._attempt(lambda: self._insert("files", rows), None)
 
     def lookup(self, digests: Sequence[bytes], encoder: str) -> list[CachedEmbeddings | None]:
         """What is kept of these pictures for this encoder; None where nothing is."""
+        keys = [(digest, encoder) for digest in digests]
+        nothing: list[tuple[bytes, bytes, int] | None] = [None] * len(keys)
+        rows = self._attempt(lambda: [self._row(key) for key in keys], nothing)
         today = int(time.time()) // _SECONDS_BETWEEN_USES
-        with self._lock:
-            rows = [
-                self._database.execute(
-                    "SELECT boxes, vectors, used FROM embeddings WHERE digest = ? AND encoder = ?",
-                    (digest, encoder),
-                ).fetchone()
-                for digest in digests
-            ]
-            stale = [
-                (today, digest, encoder)
-                for digest, row in zip(digests, rows, strict=True)
-                if row is not None and row[2] != today
-            ]
-            if stale:
-                with self._database:
-                    self._database.execute("BEGIN IMMEDIATE")
-                    self._database.executemany(
-                        "UPDATE embeddings SET used = ? WHERE digest = ? AND encoder = ?", stale
-                    )
+        stale = [
+            (today, *key)
+            for key, row in zip(keys, rows, strict=True)
+            if row is not None and row[2] != today
+        ]
+        if stale:
+            self._attempt(lambda: self._mark_used(stale), None)
         return [None if row is None else _unpack(row[0], row[1]) for row in rows]
+
+    def _row(self, key: tuple[bytes, str]) -> tuple[bytes, bytes, int] | None:
+        row: tuple[bytes, bytes, int] | None = self._database.execute(
+            "SELECT boxes, vectors, used FROM embeddings WHERE digest = ? AND encoder = ?", key
+        ).fetchone()
+        return row
+
+    def _mark_used(self, uses: Sequence[tuple[int, bytes, str]]) -> None:
+        with self._writing():
+            self._database.executemany(
+                "UPDATE embeddings SET used = ? WHERE digest = ? AND encoder = ?", uses
+            )
 
     def store(self, pictures: Iterable[tuple[bytes, CachedEmbeddings]], encoder: str) -> None:
         """Keep embeddings by digest; the least recently used go when the limit is reached."""
         today = int(time.time()) // _SECONDS_BETWEEN_USES
         rows = [(digest, encoder, *_pack(found), today) for digest, found in pictures]
-        with self._lock:
-            with self._database:
-                self._database.execute("BEGIN IMMEDIATE")
-                self._database.executemany(
-                    "INSERT OR REPLACE INTO embeddings VALUES (?, ?, ?, ?, ?)", rows
-                )
+        if rows:
+            self._attempt(lambda: self._insert("embeddings", rows), None)
+
+    def _insert(self, table: str, rows: Sequence[tuple[object, ...]]) -> None:
+        with self._writing():
+            self._database.executemany(
+                f"INSERT OR REPLACE INTO {table} VALUES (?, ?, ?, ?, ?)", rows
+            )
+        if self._bytes() > self.limit:
             self._shrink()
 
     def _shrink(self) -> None:
-        if self._bytes() <= self.limit:
-            return
-        with self._database:
-            self._database.execute("BEGIN IMMEDIATE")
+        with self._writing():
             for table in ("embeddings", "files"):
                 count = self._database.execute(f"SELECT COUNT(*) FROM {table}").fetchone()[0]
                 oldest = "used" if table == "embeddings" else "mtime_ns"
@@ -212,14 +265,22 @@ class EmbeddingCache:
         return int((pages - free) * size)
 
     def info(self) -> CacheInfo:
-        """How much is in it."""
-        with self._lock:
+        """How much is in it.
+
+        Raises:
+            DataError: its file fails.
+        """
+        with self._lock, self._reporting():
             count = self._database.execute("SELECT COUNT(*) FROM embeddings").fetchone()[0]
             return CacheInfo(self.path, int(count), self._bytes(), self.limit)
 
     def clear(self) -> None:
-        """Forget everything and give the space back."""
-        with self._lock:
+        """Forget everything and give the space back.
+
+        Raises:
+            DataError: its file fails.
+        """
+        with self._lock, self._reporting():
             self._database.execute("DELETE FROM embeddings")
             self._database.execute("DELETE FROM files")
             self._database.execute("VACUUM")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Protocol, cast
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from kyara.errors import PluginError
+from kyara.errors import KyaraError, PluginError, one_line
 from kyara.plugins.manifest import CalibrationSpec, InputSpec, Manifest
 from kyara.types import FloatArray, PixelArray, as_embeddings, normalised
 
@@ -87,36 +88,48 @@ class Encoder:
         """
         if len(crops) == 0:
             return np.zeros((0, self.dimension), dtype=np.float32)
-        backend = self._ready()
-        try:
-            if self.concurrent:
-                raw = backend.encode(crops)
-            else:
-                with self._lock:
-                    raw = backend.encode(crops)
-            embeddings = as_embeddings(raw, dimension=self.dimension)
+        encode = self._ready().encode
+        with self._blamed():
+            embeddings = as_embeddings(self._ask(encode, crops), dimension=self.dimension)
             if len(embeddings) != len(crops):
                 raise ValueError(f"expected {len(crops)} embeddings, got {len(embeddings)}")
-        except Exception as error:
-            raise PluginError(f"the encoder {self.name} failed: {error}") from error
         return normalised(embeddings)
 
     def similarity(self, a: FloatArray, b: FloatArray) -> FloatArray:
         """Scores (n, m) of embeddings (n, d) against (m, d); higher is more alike.
 
         The cosine, unless the plugin brings its own.
+
+        Raises:
+            PluginError: the plugin's own fails, or returns what it should not.
         """
         if self.manifest.embedding.similarity == "cosine":
             return np.asarray(a @ b.T, dtype=np.float32)
-        compare = getattr(self._ready(), "similarity", None)
-        if compare is None:
-            raise PluginError(f"the encoder {self.name} has no similarity(a, b)")
-        scores = np.asarray(compare(a, b), dtype=np.float32)
-        if scores.shape != (len(a), len(b)):
-            raise PluginError(
-                f"the encoder {self.name}: expected scores {(len(a), len(b))}, got {scores.shape}"
-            )
+        backend = cast(SimilarityBackend, self._ready())
+        with self._blamed():
+            scores = np.asarray(self._ask(backend.similarity, a, b), dtype=np.float32)
+            if scores.shape != (len(a), len(b)):
+                raise ValueError(f"expected scores {(len(a), len(b))}, got {scores.shape}")
+            if not np.isfinite(scores).all():
+                raise ValueError("expected finite scores, got NaN or infinity")
         return scores
+
+    def _ask(self, method: Callable[..., ArrayLike], *arrays: FloatArray | PixelArray) -> ArrayLike:
+        if self.concurrent:
+            return method(*arrays)
+        with self._lock:
+            return method(*arrays)
+
+    @contextmanager
+    def _blamed(self) -> Iterator[None]:
+        try:
+            yield
+        except KyaraError:
+            raise
+        except Exception as error:
+            kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
+            what = f"the encoder {self.name} failed: {kind}{one_line(error)}"
+            raise PluginError(what) from error
 
     def _ready(self) -> Backend:
         with self._lock:

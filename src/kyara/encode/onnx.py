@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kyara.encode.device import CPU, Device
-from kyara.errors import DeviceError, PluginError
+from kyara.errors import DeviceError, PluginError, one_line
 from kyara.plugins.manifest import InputSpec, Manifest
 from kyara.types import PixelArray
 
@@ -28,8 +28,10 @@ class OnnxBackend:
         self._spec = manifest.input
         path = directory / manifest.model.weights
         self._session = open_session(_checked(path, manifest.model.sha256), path, device)
-        self._input = manifest.model.input or self._session.get_inputs()[0].name
-        self._output = manifest.model.output or self._session.get_outputs()[0].name
+        inputs = [node.name for node in self._session.get_inputs()]
+        outputs = [node.name for node in self._session.get_outputs()]
+        self._input = _chosen("input", manifest.model.input, inputs, path)
+        self._output = _chosen("output", manifest.model.output, outputs, path)
 
     def encode(self, crops: PixelArray) -> NDArray[Any]:
         """Crops (n, size, size, 3), uint8 RGB, to embeddings (n, d) as the network gives them."""
@@ -70,10 +72,22 @@ def open_session(model: bytes, where: Path, device: Device) -> onnxruntime.Infer
     try:
         session = onnxruntime.InferenceSession(model, options, providers=[provider])
     except Exception as error:  # ONNX Runtime's own exceptions share no base but Exception
-        raise PluginError(f"ONNX Runtime cannot run this: {error}", where=where) from error
+        problem = one_line(error)
+        if device.gpu is not None:
+            raise DeviceError(
+                f"GPU {device.gpu} cannot be used: {problem}", hint="use the CPU"
+            ) from error
+        raise PluginError(f"ONNX Runtime cannot run this: {problem}", where=where) from error
     if device.gpu is not None and "CUDAExecutionProvider" not in session.get_providers():
         raise DeviceError(f"GPU {device.gpu} cannot be used", hint="use the CPU")
     return session
+
+
+def _chosen(kind: str, wanted: str, names: list[str], where: Path) -> str:
+    if wanted and wanted not in names:
+        there = ", ".join(names)
+        raise PluginError(f"the graph has no {kind} {wanted!r}, only: {there}", where=where)
+    return wanted or names[0]
 
 
 def _checked(path: Path, sha256: str) -> bytes:
@@ -81,7 +95,7 @@ def _checked(path: Path, sha256: str) -> bytes:
         model = path.read_bytes()
     except OSError as error:
         raise PluginError(f"cannot read the weights: {error.strerror}", where=path) from error
-    if sha256 and hashlib.sha256(model).hexdigest() != sha256:
+    if sha256 and hashlib.sha256(model).hexdigest() != sha256.lower():
         raise PluginError(
             "the weights are not those that the manifest names (sha256 differs)",
             where=path,

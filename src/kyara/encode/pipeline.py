@@ -8,6 +8,7 @@ them, and only a few chunks exist at a time.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -115,9 +116,12 @@ class _Loaded:
         from kyara.pictures.digest import digest_of_bytes
         from kyara.pictures.read import read_bytes
 
+        state = None
+        with contextlib.suppress(OSError):  # reading it will say what is wrong
+            # Before it is read: should it be replaced in between, the next run will see that.
+            state = FileState.of(path)
         try:
             data = read_bytes(path)
-            state = FileState.of(path)
             digest = digest_of_bytes(data)
             if cache is not None and (known := cache.lookup([digest], encoder.id)[0]):
                 return cls(path, state, digest, known=known)
@@ -127,8 +131,6 @@ class _Loaded:
             return cls(path, state, digest, detection, pixels)
         except PictureError as error:
             return cls(path, error=error)
-        except OSError as error:
-            return cls(path, error=PictureError(f"cannot read it: {error.strerror}", where=path))
 
     def embedded(self, rows: Iterator[FloatArray], encoder: Encoder) -> EmbeddedPicture:
         """The result; takes the next of `rows` if this picture was encoded."""

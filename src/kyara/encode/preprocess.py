@@ -50,7 +50,12 @@ def _cut(picture: Picture, box: Box) -> Image.Image:
     if box.as_tuple() == (0.0, 0.0, float(picture.width), float(picture.height)):
         return picture.image
     x, y = picture.image.width / picture.width, picture.image.height / picture.height
-    left, top = max(0, round(box.left * x)), max(0, round(box.top * y))
-    right = min(picture.image.width, max(left + 1, round(box.right * x)))
-    bottom = min(picture.image.height, max(top + 1, round(box.bottom * y)))
+    left, right = _span(box.left * x, box.right * x, picture.image.width)
+    top, bottom = _span(box.top * y, box.bottom * y, picture.image.height)
     return picture.image.crop((left, top, right, bottom))
+
+
+def _span(begin: float, end: float, size: int) -> tuple[int, int]:
+    """The pixels from `begin` to `end`, at least one, within `size`."""
+    first = min(max(0, round(begin)), size - 1)
+    return first, max(first + 1, min(size, round(end)))

@@ -73,8 +73,10 @@ def sort_pictures(
     was done; earlier, nothing was done yet, and KeyboardInterrupt passes through.
 
     Raises:
-        UsageError: the inbox or a character has no usable picture.
+        UsageError: the inbox is missing, or it or a character has no usable picture.
     """
+    if not request.inbox.exists():
+        raise UsageError("there is no such file or folder", where=request.inbox)
     skip = [request.out, *(character.folder for character in request.cast)]
     paths = find_pictures([request.inbox], skip=skip)
     if not paths:

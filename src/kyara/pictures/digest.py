@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from pathlib import Path
+
+from kyara.pictures.files import open_regular
 
 __all__ = ["digest_of_bytes", "digest_of_file"]
 
@@ -20,10 +21,10 @@ def digest_of_file(path: str | os.PathLike[str]) -> bytes:
     """SHA-256 of the file at `path`, read in blocks, 32 bytes.
 
     Raises:
-        OSError: the file cannot be read.
+        OSError: it cannot be read, or is no file.
     """
     sha = hashlib.sha256()
-    with Path(path).open("rb") as stream:
+    with open_regular(path) as stream:
         while block := stream.read(_BLOCK):
             sha.update(block)
     return sha.digest()

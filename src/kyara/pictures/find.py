@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from kyara.errors import PictureError, UsageError
+from kyara.errors import PictureError
 
 __all__ = ["SUFFIXES", "find_pictures", "is_picture_name"]
 
@@ -37,24 +37,23 @@ def find_pictures(
 
     The order is stable: as given, and by name within a folder. A file stands once in the
     result, however often it was named. Symbolic links to folders are followed unless they
-    lead back to a folder above them. Hidden files and folders are passed over.
+    lead back to a folder above them. Hidden files and folders are passed over. What is named
+    but missing, and what cannot be listed below a folder, stands in the result as well:
+    reading it says what is wrong.
 
     Args:
         skip: folders that are not entered, such as the one that results go to.
 
     Raises:
-        UsageError: one of `paths` does not exist.
-        PictureError: a folder cannot be listed.
+        PictureError: one of `paths` is a folder that cannot be listed.
     """
     skipped = {os.path.realpath(folder) for folder in skip}
     found: dict[Path, None] = {}
     for path in map(Path, paths):
-        if path.is_dir():
+        if os.path.isdir(path):  # noqa: PTH112: Path.is_dir raises where it may not look
             found.update(dict.fromkeys(_walk(path, skipped, frozenset())))
-        elif os.path.lexists(path):
-            found[path] = None
         else:
-            raise UsageError("there is no such file or folder", where=path)
+            found[path] = None
     return list(found)
 
 
@@ -66,13 +65,23 @@ def _walk(folder: Path, skipped: set[str], above: frozenset[str]) -> Iterator[Pa
         with os.scandir(folder) as entries:
             listed = sorted(entries, key=lambda entry: entry.name)
     except OSError as error:
+        if above:
+            yield folder
+            return
         raise PictureError(
             f"cannot list this folder: {error.strerror or error}", where=folder
         ) from error
     for entry in listed:
         if entry.name.startswith("."):
             continue
-        if entry.is_dir():
+        if _is_folder(entry):
             yield from _walk(folder / entry.name, skipped, above | {real})
         elif is_picture_name(entry.name):
             yield folder / entry.name
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link in a circle, or through a folder that is closed
+        return False

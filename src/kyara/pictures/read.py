@@ -11,12 +11,12 @@ import os
 import warnings
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
 
-from kyara.errors import PictureError
+from kyara.errors import PictureError, one_line
+from kyara.pictures.files import open_regular
 
 __all__ = ["Picture", "decode", "flatten", "read_bytes"]
 
@@ -30,6 +30,9 @@ MAX_PIXELS = 180_000_000
 """More pixels than this are refused rather than decoded (0.7 GB as RGBA)."""
 
 _HEIF_BRANDS = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1")
+_AVIF_BRANDS = (b"avif", b"avis")
+# Pillow would start Ghostscript for these, whatever the suffix of the file.
+_PROGRAMS = ("EPS",)
 _TRANSPOSE = {  # EXIF orientation -> what makes the picture upright
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -63,7 +66,7 @@ def read_bytes(path: str | os.PathLike[str]) -> bytes:
         PictureError: missing, a folder, unreadable, empty, or too long.
     """
     try:
-        with Path(path).open("rb") as stream:
+        with open_regular(path) as stream:
             size = os.fstat(stream.fileno()).st_size
             if size > MAX_FILE_BYTES:
                 raise PictureError(f"the file is too long ({size >> 20} MiB)", where=path)
@@ -100,6 +103,8 @@ def decode(
     _prepare_pillow()
     try:
         with Image.open(io.BytesIO(data)) as image:
+            if image.format in _PROGRAMS:
+                raise PictureError(_unidentified(data), where=where)
             full = image.size
             _reduce_while_decoding(image, longest, shortest)
             if image.width * image.height > MAX_PIXELS:
@@ -121,7 +126,7 @@ def decode(
     except MemoryError:
         raise PictureError("there is not enough memory to decode it", where=where) from None
     except Exception as error:  # on broken data decoders raise anything, even SyntaxError
-        raise PictureError(f"the picture is broken: {error}", where=where) from error
+        raise PictureError(f"the picture is broken: {one_line(error)}", where=where) from error
 
 
 def flatten(image: Image.Image, colour: tuple[int, int, int] = PAPER) -> Image.Image:
@@ -161,7 +166,7 @@ def _reduce_while_decoding(image: Image.Image, longest: int | None, shortest: in
 
 def _to_8_bit(image: Image.Image) -> Image.Image:
     mode = image.mode
-    if mode in ("RGB", "RGBA"):
+    if mode == "RGBA" or (mode == "RGB" and "transparency" not in image.info):
         return image.copy()  # the file's own object closes with it
     if mode.startswith("I") or mode == "F":
         return _wide_grey_to_8_bit(image)
@@ -189,4 +194,6 @@ def _too_large(size: tuple[int, int] | None) -> str:
 def _unidentified(data: bytes) -> str:
     if data[4:8] == b"ftyp" and data[8:12] in _HEIF_BRANDS:
         return "HEIC needs one more package: pip install 'kyara[heic]'"
+    if data[4:8] == b"ftyp" and data[8:12] in _AVIF_BRANDS:
+        return "AVIF needs a Pillow that was built with it: pip install --upgrade pillow"
     return "not a picture, or a format that is not known here"

@@ -6,12 +6,15 @@ The reference of every key is docs/reference/plugin-manifest.md.
 from __future__ import annotations
 
 import hashlib
-from pathlib import Path
+import re
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
 from typing import Annotated, Literal
 
 import msgspec
 
 from kyara.errors import PluginError
+from kyara.pictures.digest import digest_of_file
 
 __all__ = [
     "CalibrationSpec",
@@ -22,13 +25,21 @@ __all__ = [
     "ModelSpec",
     "PluginSpec",
     "TrainingSpec",
+    "identity_of",
+    "is_plugin_name",
     "load_manifest",
     "save_manifest",
 ]
 
 MANIFEST = "plugin.toml"
 
+# One word, so that `--plugin NAME` is never mistaken for a path.
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")
+_DIGEST = re.compile(r"[0-9A-Fa-f]{64}")
+_ENTRY = re.compile(r"[A-Za-z_]\w*:[A-Za-z_]\w*")
+
 Channel = Annotated[int, msgspec.Meta(ge=0, le=255)]
+Spread = Annotated[float, msgspec.Meta(gt=0)]
 
 
 class _Table(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
@@ -36,9 +47,13 @@ class _Table(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=Tr
 
 
 class PluginSpec(_Table, kw_only=True, frozen=True, forbid_unknown_fields=True):
-    """`[plugin]`: what it is called and under which licence it comes."""
+    """`[plugin]`: what it is called and under which licence it comes.
 
-    name: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+    Attributes:
+        card: the model card, a file in the plugin's directory.
+    """
+
+    name: str
     version: str
     kind: Literal["encoder"] = "encoder"
     description: str = ""
@@ -80,7 +95,7 @@ class InputSpec(_Table, kw_only=True, frozen=True, forbid_unknown_fields=True):
     dtype: Literal["uint8", "float32"] = "float32"
     layout: Literal["NCHW", "NHWC"] = "NCHW"
     mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    std: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    std: tuple[Spread, Spread, Spread] = (1.0, 1.0, 1.0)
 
 
 class EmbeddingSpec(_Table, kw_only=True, frozen=True, forbid_unknown_fields=True):
@@ -154,11 +169,33 @@ def load_manifest(directory: Path) -> Manifest:
         raise PluginError(f"cannot read it: {error.strerror}", where=path) from error
     except (msgspec.DecodeError, ValueError) as error:
         raise PluginError(str(error), where=path) from error
-    if not manifest.model.weights and not manifest.model.entry:
-        raise PluginError("[model] names neither weights nor an entry", where=path)
-    if manifest.embedding.similarity == "plugin" and not manifest.model.entry:
-        raise PluginError('similarity = "plugin" needs an entry', where=path)
+    for wrong, what in _checks(manifest):
+        if wrong:
+            raise PluginError(what, where=path)
     return manifest
+
+
+def is_plugin_name(text: str) -> bool:
+    """Whether a plugin can have this name."""
+    return _NAME.fullmatch(text) is not None
+
+
+def _checks(manifest: Manifest) -> Iterator[tuple[bool, str]]:
+    """What types cannot say: whether it is wrong, and the line that says so."""
+    plugin, model = manifest.plugin, manifest.model
+    for key, value in (("name", plugin.name), ("version", plugin.version)):
+        words = f"[plugin] {key} = {value!r}: only letters, digits and . _ + - can be in it"
+        yield not is_plugin_name(value), words
+    yield not model.weights and not model.entry, "[model] names neither weights nor an entry"
+    weights = PurePosixPath(model.weights)
+    outside = weights.is_absolute() or ".." in weights.parts
+    yield outside, "[model] weights must lie in the plugin's directory"
+    malformed = bool(model.entry) and not _ENTRY.fullmatch(model.entry)
+    yield malformed, f'[model] entry = {model.entry!r}: expected "module:function"'
+    malformed = bool(model.sha256) and not _DIGEST.fullmatch(model.sha256)
+    yield malformed, "[model] sha256: expected 64 hexadecimal digits"
+    lonely = manifest.embedding.similarity == "plugin" and not model.entry
+    yield lonely, 'similarity = "plugin" needs an entry'
 
 
 def save_manifest(manifest: Manifest, directory: Path) -> None:
@@ -172,17 +209,37 @@ def save_manifest(manifest: Manifest, directory: Path) -> None:
 def identity_of(manifest: Manifest, directory: Path) -> str:
     """The encoder's id: it changes whenever its embeddings could.
 
-    Digested are the weights (by their digest in the manifest), all code of a plugin that
-    brings code, and the tables `[model]`, `[input]` and `[embedding]`.
+    Digested are the tables `[model]`, `[input]` and `[embedding]`; the weights, by their
+    digest in the manifest if it has one; and for a plugin that brings code all its files
+    but the manifest, the card and hidden ones.
+
+    Raises:
+        PluginError: one of these files cannot be read.
     """
     sha = hashlib.sha256()
     sha.update(msgspec.json.encode([manifest.model, manifest.input, manifest.embedding]))
-    if manifest.model.entry or not manifest.model.sha256:
-        for path in sorted(directory.rglob("*")):
-            if path.is_file() and path.name != MANIFEST and "__pycache__" not in path.parts:
-                sha.update(path.relative_to(directory).as_posix().encode() + b"\0")
-                sha.update(hashlib.sha256(path.read_bytes()).digest())
+    for path in _digested_files(manifest, directory):
+        sha.update(path.relative_to(directory).as_posix().encode("utf-8", "surrogateescape"))
+        sha.update(b"\0")
+        try:
+            sha.update(digest_of_file(path))
+        except OSError as error:
+            raise PluginError(f"cannot read it: {error.strerror}", where=path) from error
     return f"{manifest.plugin.name}@{manifest.plugin.version}:{sha.hexdigest()[:16]}"
+
+
+def _digested_files(manifest: Manifest, directory: Path) -> Iterator[Path]:
+    if not manifest.model.entry:
+        if not manifest.model.sha256:
+            yield directory / manifest.model.weights
+        return
+    words_only = {MANIFEST, manifest.plugin.card}
+    for path in sorted(directory.rglob("*")):
+        inside = path.relative_to(directory)
+        # A .git beside the code must not make it another encoder at every commit.
+        hidden = any(part.startswith(".") or part == "__pycache__" for part in inside.parts)
+        if not hidden and inside.as_posix() not in words_only and path.is_file():
+            yield path
 
 
 def _without_defaults(manifest: Manifest) -> dict[str, dict[str, object]]:

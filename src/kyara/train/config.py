@@ -12,6 +12,7 @@ from kyara.errors import UsageError
 __all__ = [
     "AugmentConfig",
     "DataConfig",
+    "DistilConfig",
     "LossConfig",
     "ModelConfig",
     "OptimiserConfig",
@@ -68,6 +69,20 @@ class LossConfig(_Section, kw_only=True, frozen=True, forbid_unknown_fields=True
     options: dict[str, Any] = {}
 
 
+class DistilConfig(_Section, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """Beside the losses: from every view, say what the teacher says of the whole picture.
+
+    Attributes:
+        teacher: a baseline's name (`imagenet`), a plugin's name or a plugin directory.
+        size: side of the baseline's crops; smaller than it is measured with is faster.
+        weight: of 1 - cosine, beside the losses.
+    """
+
+    teacher: str
+    size: Annotated[int, msgspec.Meta(ge=32)] | None = None
+    weight: float = 1.0
+
+
 class OptimiserConfig(_Section, kw_only=True, frozen=True, forbid_unknown_fields=True):
     """AdamW with linear warm-up, then a cosine to zero; `ema` is the decay of the averaged
     weights, which are the ones that are exported."""
@@ -116,6 +131,7 @@ class TrainConfig(_Section, kw_only=True, frozen=True, forbid_unknown_fields=Tru
     data: DataConfig = DataConfig()
     optimiser: OptimiserConfig = OptimiserConfig()
     augment: AugmentConfig = AugmentConfig()
+    distil: DistilConfig | None = None
 
     def size_at(self, step: int) -> int:
         """The side of a training picture in pixels at `step`."""

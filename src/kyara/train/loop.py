@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,7 +16,8 @@ from typing import Any
 
 import msgspec
 import torch
-from torch import Tensor, nn
+from torch import Tensor, distributed, nn
+from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
 
@@ -23,8 +26,9 @@ from kyara.evaluate.dataset import Dataset
 from kyara.pictures.read import decode
 from kyara.train.augment import Augmentation
 from kyara.train.config import TrainConfig
-from kyara.train.model import EmbeddingNet, SummedLoss
+from kyara.train.model import EmbeddingNet, Objective
 from kyara.train.sampler import BalancedBatches, Draw
+from kyara.train.teacher import teacher_targets
 
 __all__ = ["StepRecord", "load_trained", "train", "training_data"]
 
@@ -44,8 +48,9 @@ class StepRecord:
     pictures_per_second: float
 
 
-class _Views(TorchDataset[tuple[Tensor, int]]):
-    """Augmented training views; pictures stay encoded in memory (7 kB each, not 90)."""
+class _Views(TorchDataset[tuple[Tensor, int, int]]):
+    """Augmented views, with label and index; pictures stay encoded in memory (7 kB each, not
+    90)."""
 
     def __init__(self, dataset: Dataset, config: TrainConfig) -> None:
         labels = {identity: n for n, identity in enumerate(sorted(dataset.by_identity))}
@@ -53,30 +58,43 @@ class _Views(TorchDataset[tuple[Tensor, int]]):
         self._data = [picture.read() for picture in dataset.pictures]
         self._augment = Augmentation(config.augment)
 
-    def __getitem__(self, draw: Draw) -> tuple[Tensor, int]:  # type: ignore[override]
+    def __getitem__(self, draw: Draw) -> tuple[Tensor, int, int]:  # type: ignore[override]
         torch.manual_seed(draw.seed)
         image = decode(self._data[draw.index]).image
-        return self._augment(image, draw.size), self._labels[draw.index]
+        return self._augment(image, draw.size), self._labels[draw.index], draw.index
 
 
 class _Run:
     """Everything that changes while training, and that a checkpoint holds."""
 
-    def __init__(self, config: TrainConfig, classes: int, device: torch.device) -> None:
+    def __init__(
+        self, config: TrainConfig, classes: int, targets: Tensor | None, device: torch.device
+    ) -> None:
         torch.manual_seed(config.seed)
         self.config = config
         self.device = device
-        self.net = EmbeddingNet(config.model).to(device, memory_format=torch.channels_last)
-        self.loss = SummedLoss(config.losses, classes, config.model.dimension).to(device)
-        self.average = deepcopy(self.net).requires_grad_(False)
-        self.optimiser = torch.optim.AdamW(self._parameter_groups())
         self.step = 0
+        self._targets = targets
+        width = None if targets is None else targets.shape[1]
+        self.objective = Objective(config, classes, width).to(
+            device, memory_format=torch.channels_last
+        )
+        self.average = deepcopy(self.objective.net).requires_grad_(False)
+        self.optimiser = torch.optim.AdamW(self._parameter_groups())
+        # Under torchrun each process trains on its part of the batch; gradients are averaged.
+        self._parallel: nn.Module = (
+            DistributedDataParallel(self.objective)
+            if distributed.is_initialized()
+            else self.objective
+        )
 
     def _parameter_groups(self) -> list[dict[str, Any]]:
-        decayed, plain = [], list(self.loss.parameters())
-        for parameter in self.net.parameters():
-            # Biases and batch norm's scales are not decayed (He et al. 2019, "Bag of Tricks").
-            (decayed if parameter.ndim > 1 else plain).append(parameter)
+        decayed: list[nn.Parameter] = []
+        plain: list[nn.Parameter] = list(self.objective.loss.parameters())
+        for part in (self.objective.net, self.objective.head):
+            for parameter in part.parameters():
+                # Biases and batch norm's scales are not decayed (He et al. 2019).
+                (decayed if parameter.ndim > 1 else plain).append(parameter)
         decay = self.config.optimiser.weight_decay
         return [{"params": decayed, "weight_decay": decay}, {"params": plain, "weight_decay": 0.0}]
 
@@ -86,41 +104,42 @@ class _Run:
         warm = min(1.0, (self.step + 1) / max(1, config.warmup_steps))
         return config.learning_rate * warm * 0.5 * (1 + math.cos(math.pi * self.step / steps))
 
-    def advance(self, pixels: Tensor, labels: Tensor) -> float:
+    def advance(self, pixels: Tensor, labels: Tensor, indices: Tensor) -> float:
         """One optimiser step on a batch; returns its loss."""
         for group in self.optimiser.param_groups:
             group["lr"] = self.learning_rate()
         pixels = pixels.to(self.device, memory_format=torch.channels_last)
-        labels = labels.to(self.device)
-        self.net.train()
+        targets = None if self._targets is None else self._targets[indices].to(self.device)
+        self.objective.train()
         low = self.config.precision == "bfloat16"
         with torch.autocast(self.device.type, torch.bfloat16, enabled=low):
-            embeddings = self.net(pixels)
-        loss = self.loss(embeddings.float(), labels)
+            loss = self._parallel(pixels, labels.to(self.device), targets)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
-        nn.utils.clip_grad_norm_(self.net.parameters(), 5.0)
+        nn.utils.clip_grad_norm_(self.objective.net.parameters(), 5.0)
         self.optimiser.step()
         self._update_average()
         self.step += 1
         return float(loss.detach())
 
-    @torch.no_grad()
     def _update_average(self) -> None:
         # The decay grows from 0, so that the average forgets the random start.
         decay = min(self.config.optimiser.ema, (1 + self.step) / (10 + self.step))
-        for mine, theirs in zip(
-            self.average.state_dict().values(), self.net.state_dict().values(), strict=True
-        ):
-            if mine.is_floating_point():
-                mine.lerp_(theirs, 1 - decay)
-            else:
-                mine.copy_(theirs)
+        net = self.objective.net
+        with torch.no_grad():
+            for mine, theirs in zip(
+                self.average.state_dict().values(), net.state_dict().values(), strict=True
+            ):
+                if mine.is_floating_point():
+                    mine.lerp_(theirs, 1 - decay)
+                else:
+                    mine.copy_(theirs)
 
     def _parts(self) -> dict[str, Any]:
         return {
-            "net": self.net,
-            "loss": self.loss,
+            "net": self.objective.net,
+            "loss": self.objective.loss,
+            "head": self.objective.head,
             "average": self.average,
             "optimiser": self.optimiser,
         }
@@ -144,12 +163,24 @@ class _Run:
             part.load_state_dict(state[name])
         self.step = state["step"]
 
+    def begin_from(self, folder: Path) -> None:
+        """Take over the averaged network and the losses' weights of another run."""
+        state = _checkpoint_of(folder)
+        try:
+            self.objective.net.load_state_dict(state["average"])
+            self.average.load_state_dict(state["average"])
+            self.objective.loss.load_state_dict(state["loss"])
+        except RuntimeError as error:
+            what = "that run has another model, losses or characters"
+            raise UsageError(what, where=folder) from error
+
 
 def train(
     config: TrainConfig,
     dataset: Dataset,
     folder: Path,
     *,
+    begin_from: Path | None = None,
     device: str = "cpu",
     until: int | None = None,
     on_record: Callable[[StepRecord], None] = lambda _record: None,
@@ -161,50 +192,98 @@ def train(
     `record_every` steps) and `checkpoint.pt`. A run that was stopped at any instant goes on
     from its last checkpoint, with the batches it would have seen.
 
+    Under `torchrun` each process takes its part of every batch; the first one writes.
+
     Args:
+        begin_from: another run's folder, whose weights a new run starts from.
         device: a torch device name.
         until: stop before this step, as an interruption would.
 
     Raises:
         UsageError: `folder` holds a run with another config, or a loss is not known.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    run = _Run(config, len(dataset.by_identity), torch.device(device))
-    checkpoint = folder / CHECKPOINT
-    if checkpoint.exists():
-        run.load(checkpoint)
-    _write_record(folder, config, dataset)
-    last = config.steps if until is None else min(until, config.steps)
-    batches = BalancedBatches(dataset, config, first=run.step)
+    with _processes(device) as (rank, count):
+        first = rank == 0
+        targets = _targets(config, dataset, folder)
+        run = _Run(config, len(dataset.by_identity), targets, torch.device(device))
+        checkpoint = folder / CHECKPOINT
+        if checkpoint.exists():
+            run.load(checkpoint)
+        elif begin_from is not None:
+            run.begin_from(begin_from)
+        if first:
+            folder.mkdir(parents=True, exist_ok=True)
+            _write_record(folder, config, dataset, begin_from)
+        log = _Log(folder, on_record, record_every) if first else None
+        last = config.steps if until is None else min(until, config.steps)
+        for pixels, labels, indices in _loader(config, dataset, run.step, rank, count):
+            if run.step >= last:
+                break
+            loss = run.advance(pixels, labels, indices)
+            if log is not None:
+                log.add(run, loss, len(labels) * count, pixels.shape[-1], last)
+            if first and (run.step % config.checkpoint_every == 0 or run.step == last):
+                run.save(checkpoint)
+        return run.average.eval()
+
+
+class _Log:
+    """The curve: a record every few steps, to the file and to whoever listens."""
+
+    def __init__(
+        self, folder: Path, on_record: Callable[[StepRecord], None], every: int
+    ) -> None:
+        self._folder, self._on_record, self._every = folder, on_record, every
+        self._begin()
+
+    def _begin(self) -> None:
+        self._losses: list[float] = []
+        self._pictures = 0
+        self._since = time.perf_counter()
+
+    def add(self, run: _Run, loss: float, pictures: int, size: int, last: int) -> None:
+        self._losses.append(loss)
+        self._pictures += pictures
+        if run.step % self._every and run.step != last:
+            return
+        mean = sum(self._losses) / len(self._losses)
+        speed = self._pictures / (time.perf_counter() - self._since)
+        record = StepRecord(run.step, mean, run.learning_rate(), size, speed)
+        with (self._folder / CURVE).open("a", encoding="utf-8") as stream:
+            stream.write(json.dumps(asdict(record)) + "\n")
+        self._on_record(record)
+        self._begin()
+
+
+@contextmanager
+def _processes(device: str) -> Iterator[tuple[int, int]]:
+    """Rank and number of the processes that torchrun started; (0, 1) without it."""
+    if "WORLD_SIZE" not in os.environ:
+        yield 0, 1
+        return
+    distributed.init_process_group("nccl" if device.startswith("cuda") else "gloo")
+    try:
+        yield distributed.get_rank(), distributed.get_world_size()
+    finally:
+        distributed.destroy_process_group()
+
+
+def _targets(config: TrainConfig, dataset: Dataset, folder: Path) -> Tensor | None:
+    if config.distil is None:
+        return None
+    return torch.from_numpy(teacher_targets(config.distil, dataset, folder))
+
+
+def _loader(
+    config: TrainConfig, dataset: Dataset, first: int, rank: int, count: int
+) -> DataLoader[tuple[Tensor, int, int]]:
     workers = config.data.workers
-    loader = DataLoader(
+    return DataLoader(
         _Views(dataset, config),
-        batch_sampler=batches,
+        batch_sampler=BalancedBatches(dataset, config, first, part=(rank, count)),
         num_workers=workers,
         prefetch_factor=4 if workers else None,
     )
-    losses: list[float] = []
-    begun = time.perf_counter()
-    pictures = 0
-    for pixels, labels in loader:
-        if run.step >= last:
-            break
-        losses.append(run.advance(pixels, labels))
-        pictures += len(labels)
-        if run.step % record_every == 0 or run.step == last:
-            record = StepRecord(
-                run.step,
-                sum(losses) / len(losses),
-                run.learning_rate(),
-                pixels.shape[-1],
-                pictures / (time.perf_counter() - begun),
-            )
-            _append_curve(folder, record)
-            on_record(record)
-            losses, pictures, begun = [], 0, time.perf_counter()
-        if run.step % config.checkpoint_every == 0 or run.step == last:
-            run.save(checkpoint)
-    return run.average.eval()
 
 
 def load_trained(folder: Path) -> tuple[EmbeddingNet, TrainConfig]:
@@ -213,14 +292,19 @@ def load_trained(folder: Path) -> tuple[EmbeddingNet, TrainConfig]:
     Raises:
         UsageError: there is none.
     """
-    path = folder / CHECKPOINT
-    if not path.is_file():
-        raise UsageError("no checkpoint is in this run folder", where=folder)
-    state = torch.load(path, map_location="cpu", weights_only=True)
+    state = _checkpoint_of(folder)
     config = msgspec.json.decode(state["config"], type=TrainConfig)
     net = EmbeddingNet(config.model)
     net.load_state_dict(state["average"])
     return net.eval(), config
+
+
+def _checkpoint_of(folder: Path) -> dict[str, Any]:
+    path = folder / CHECKPOINT
+    if not path.is_file():
+        raise UsageError("no checkpoint is in this run folder", where=folder)
+    state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    return state
 
 
 def training_data(folder: Path) -> str:
@@ -237,10 +321,13 @@ def training_data(folder: Path) -> str:
     return f"{data['pictures']} pictures of {data['characters']} characters: {sources}"
 
 
-def _write_record(folder: Path, config: TrainConfig, dataset: Dataset) -> None:
+def _write_record(
+    folder: Path, config: TrainConfig, dataset: Dataset, begin_from: Path | None
+) -> None:
     counts = {source: len(dataset.of_source(source).pictures) for source in dataset.sources}
     record = {
         "config": msgspec.to_builtins(config),
+        "begun_from": None if begin_from is None else begin_from.name,
         "data": {
             "digest": dataset.digest(),
             "pictures": len(dataset.pictures),
@@ -251,7 +338,3 @@ def _write_record(folder: Path, config: TrainConfig, dataset: Dataset) -> None:
     }
     (folder / RECORD).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
 
-
-def _append_curve(folder: Path, record: StepRecord) -> None:
-    with (folder / CURVE).open("a", encoding="utf-8") as stream:
-        stream.write(json.dumps(asdict(record)) + "\n")

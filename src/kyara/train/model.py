@@ -10,9 +10,9 @@ from torch import Tensor, nn
 from torchvision import models
 
 from kyara.errors import UsageError
-from kyara.train.config import LossConfig, ModelConfig
+from kyara.train.config import LossConfig, ModelConfig, TrainConfig
 
-__all__ = ["EmbeddingNet", "SummedLoss"]
+__all__ = ["EmbeddingNet", "Objective", "SummedLoss"]
 
 
 class EmbeddingNet(nn.Module):
@@ -36,10 +36,47 @@ class EmbeddingNet(nn.Module):
         self.register_buffer("mean", mean * 255.0, persistent=False)
         self.register_buffer("std", std * 255.0, persistent=False)
 
+    @property
+    def features(self) -> int:
+        """Numbers that the trunk gives to the projection."""
+        return int(self.embedder[1].in_features)
+
+    def describe(self, pixels: Tensor) -> Tensor:
+        """Pixels (n, 3, h, w) to the trunk's features (n, f)."""
+        features: Tensor = self.trunk((pixels.to(self.mean.dtype) - self.mean) / self.std)
+        return features
+
+    def project(self, features: Tensor) -> Tensor:
+        """Features (n, f) to embeddings (n, d)."""
+        return nn.functional.normalize(self.embedder(features).float(), dim=1)
+
     def forward(self, pixels: Tensor) -> Tensor:
         """Shape (n, 3, h, w), any dtype, to (n, d)."""
-        features = self.trunk((pixels.to(self.mean.dtype) - self.mean) / self.std)
-        return nn.functional.normalize(self.embedder(features).float(), dim=1)
+        return self.project(self.describe(pixels))
+
+
+class Objective(nn.Module):
+    """What is minimised: the losses of the embeddings, and distillation if there is a teacher."""
+
+    def __init__(self, config: TrainConfig, classes: int, target_dimension: int | None) -> None:
+        super().__init__()
+        self.net = EmbeddingNet(config.model)
+        self.loss = SummedLoss(config.losses, classes, config.model.dimension)
+        self._distil = config.distil.weight if config.distil is not None else 0.0
+        self.head = (
+            nn.Identity()
+            if target_dimension is None
+            else nn.Linear(self.net.features, target_dimension)
+        )
+
+    def forward(self, pixels: Tensor, labels: Tensor, targets: Tensor | None) -> Tensor:
+        """Views (n, 3, h, w), labels (n,) and the teacher's targets (n, t) to a scalar."""
+        features = self.net.describe(pixels).float()
+        total: Tensor = self.loss(self.net.project(features), labels)
+        if targets is not None:
+            said = nn.functional.cosine_similarity(self.head(features), targets)
+            total = total + self._distil * (1.0 - said).mean()
+        return total
 
 
 class SummedLoss(nn.Module):

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from torch.utils.data import Sampler
 
+from kyara.errors import UsageError
 from kyara.evaluate.dataset import Dataset
 from kyara.train.config import TrainConfig
 
@@ -25,11 +26,24 @@ class Draw:
 
 
 class BalancedBatches(Sampler[list[Draw]]):
-    """Batches for steps `first` to `config.steps`, balanced over sources and characters."""
+    """Batches for steps `first` to `config.steps`, balanced over sources and characters.
 
-    def __init__(self, dataset: Dataset, config: TrainConfig, first: int = 0) -> None:
+    Args:
+        part: (index, count): yield only that part of each batch, for one of several processes.
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        config: TrainConfig,
+        first: int = 0,
+        part: tuple[int, int] = (0, 1),
+    ) -> None:
+        if config.data.groups % part[1]:
+            raise UsageError(f"{config.data.groups} groups cannot be split over {part[1]} processes")
         self._config = config
         self._first = first
+        self._part = part
         self._characters: dict[str, list[list[int]]] = {}
         for (source, _), indices in dataset.by_identity.items():
             self._characters.setdefault(source, []).append(indices)
@@ -46,10 +60,12 @@ class BalancedBatches(Sampler[list[Draw]]):
 
     def __iter__(self) -> Iterator[list[Draw]]:
         for step in range(self._first, self._config.steps):
-            yield self.batch(step)
+            batch = self.batch(step)
+            index, count = self._part
+            yield batch[index * len(batch) // count : (index + 1) * len(batch) // count]
 
     def batch(self, step: int) -> list[Draw]:
-        """The draws of one step."""
+        """All draws of one step."""
         rng = np.random.default_rng((self._config.seed, step))
         size = self._config.size_at(step)
         indices = [index for group in self._groups(rng) for index in group]

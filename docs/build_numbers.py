@@ -1,0 +1,128 @@
+"""Puts the measured numbers into the pages that quote them, from committed JSON alone.
+
+    python docs/build_numbers.py           # write them
+    python docs/build_numbers.py --check   # exit 1 if a page is not up to date
+
+A page has the place for them between `<!-- NAME:begin -->` and `<!-- NAME:end -->`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from kyara.evaluate.report import EncoderResult, Report, load_report, markdown
+
+ROOT = Path(__file__).parents[1]
+DEV = ROOT / "docs" / "evaluation" / "dev.json"
+SORT = ROOT / "benchmarks" / "sort.json"
+CARD = ROOT / "src" / "kyara" / "plugins" / "res18_single" / "CARD.md"
+
+
+def table(rows: Iterable[Iterable[str]]) -> str:
+    """A Markdown table; the first row is its head, the first column is words."""
+    head, *body = (list(row) for row in rows)
+    rule = ["---", *("---:" for _ in head[1:])]
+    return "\n".join("| " + " | ".join(row) + " |" for row in (head, rule, *body))
+
+
+def quality() -> str:
+    """The model beside the baselines: EER per source."""
+    report = load_report(DEV)
+    encoders = _by_label(report)
+    labels = ["res18_single", "histogram", "imagenet"]
+    head = ["pictures of characters never trained on", "pictures", "EER, Kyara"]
+    head += ["EER, colour histogram", "EER, ImageNet features", "rank-1, Kyara", "enrol-5 top-1"]
+    rows = [head]
+    for source, size in report.data.sources.items():
+        eers = [_metric(encoders[label], source, "verification", "eer") for label in labels]
+        if eers[0] == "–":
+            continue
+        own = encoders["res18_single"]
+        rank = _metric(own, source, "retrieval", "rank1")
+        top = _metric(own, source, "enrolment", "top1_5_avg")
+        rows.append([f"`{source}`", f"{size.pictures:,}", f"**{eers[0]}**", *eers[1:], rank, top])
+    return table(rows) + (
+        "\n\nEER: of pairs of pictures, the share that is judged wrongly where both kinds of error "
+        "are equally frequent (lower is better). Rank-1: how often the most similar other picture "
+        "shows the same character. Enrol-5: five references per character, who is the rest?"
+    )
+
+
+def full_report() -> str:
+    """Everything that was measured, as `kyara evaluate` prints it."""
+    return markdown(load_report(DEV)).strip()
+
+
+def speed() -> str:
+    """The benchmark of sorting."""
+    data: dict[str, Any] = json.loads(SORT.read_text(encoding="utf-8"))
+    seconds, machine = data["seconds"], data["machine"]
+    rows = [["what", "seconds", "pictures per second"]]
+    for key, what in (
+        ("a_forerunner", "(a) the forerunner's way"),
+        ("b_full", "(b) decoding alone, full size, all cores"),
+        ("b_reduced", "(b) decoding alone, as Kyara decodes, all cores"),
+        ("c_cold", "(c) `kyara sort`, first time"),
+        ("d_again", "(d) `kyara sort`, again"),
+    ):
+        value = seconds[key]
+        rows.append([what, f"{value:.2f}", f"{data['pictures'] / value:,.0f}"])
+    return table(rows) + (
+        f"\n\n{data['pictures']:,} pictures, {data['median_megapixels']:.2f} megapixels in the "
+        f"median, {data['total_megabytes']:.0f} MB; {machine['cpu']}, {machine['cores']} cores. "
+        f"a/c = {data['ratios']['a_over_c']:.1f}, c/b = {data['ratios']['c_over_b_full']:.2f} "
+        f"(full) and {data['ratios']['c_over_b_reduced']:.2f} (reduced), "
+        f"a/d = {data['ratios']['a_over_d']:.0f}."
+    )
+
+
+PAGES: dict[Path, dict[str, Callable[[], str]]] = {
+    ROOT / "README.md": {"numbers": quality, "speed": speed},
+    ROOT / "docs" / "evaluation.md": {"report": full_report},
+    CARD: {"numbers": quality},
+    ROOT / "benchmarks" / "README.md": {"speed": speed},
+}
+
+
+def filled(text: str, parts: dict[str, Callable[[], str]]) -> str:
+    """`text` with each part between its marks."""
+    for name, make in parts.items():
+        marks = re.compile(rf"(<!-- {name}:begin -->\n).*?(<!-- {name}:end -->)", re.DOTALL)
+        if not marks.search(text):
+            sys.exit(f"there is no place for {name}")
+        made = make()
+        text = marks.sub(lambda m, made=made: f"{m[1]}{made}\n{m[2]}", text)  # type: ignore[misc]
+    return text
+
+
+def main() -> None:
+    """Write the pages, or check them."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="only compare")
+    check = parser.parse_args().check
+    for page, parts in PAGES.items():
+        text = page.read_text(encoding="utf-8")
+        new = filled(text, parts)
+        if check and new != text:
+            sys.exit(f"{page.name} is not up to date: run python docs/build_numbers.py")
+        if not check:
+            page.write_text(new, encoding="utf-8")
+
+
+def _by_label(report: Report) -> dict[str, EncoderResult]:
+    return {encoder.label: encoder for encoder in report.encoders}
+
+
+def _metric(encoder: EncoderResult, source: str, protocol: str, name: str) -> str:
+    value = encoder.sources[source][protocol][name].value
+    return "–" if value is None else f"{value:.3f}"
+
+
+if __name__ == "__main__":
+    main()

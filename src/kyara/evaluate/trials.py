@@ -1,0 +1,161 @@
+"""What is compared with what: pairs of pictures, and probes against enrolled characters.
+
+Two pictures that were cut from one scene are never compared with each other: what surrounds
+the character would tell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kyara.evaluate.metrics import Mask
+from kyara.identify.gallery import aggregate
+from kyara.types import Aggregation, FloatArray
+
+__all__ = ["Compare", "Embedded", "EnrolmentDraw", "Indices", "Pairs", "draw_enrolment", "pairs_of"]
+
+Compare: TypeAlias = Callable[[FloatArray, FloatArray], FloatArray]
+"""Embeddings (n, d) and (m, d) to scores (n, m), higher is more alike: `Encoder.similarity`."""
+
+Indices: TypeAlias = NDArray[np.intp]
+
+BLOCK = 1024
+"""Rows of a score matrix that are in memory at once."""
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """The embeddings of one source.
+
+    Attributes:
+        embeddings: shape (n, d).
+        characters: a number for each character, from 0 on without gaps, shape (n,).
+        scenes: a number for what each picture was cut from, shape (n,).
+    """
+
+    embeddings: FloatArray
+    characters: Indices
+    scenes: Indices
+
+    def __post_init__(self) -> None:
+        n = len(self.embeddings)
+        if self.characters.shape != (n,) or self.scenes.shape != (n,):
+            raise ValueError(
+                f"expected {n} characters and scenes, got {self.characters.shape} and "
+                f"{self.scenes.shape}"
+            )
+
+    def __len__(self) -> int:
+        return len(self.embeddings)
+
+    @property
+    def character_count(self) -> int:
+        """How many characters there are."""
+        return int(self.characters.max()) + 1 if len(self) else 0
+
+    def with_more_than(self, n: int) -> Embedded:
+        """The characters that have more than `n` pictures."""
+        kept = np.bincount(self.characters)[self.characters] > n
+        _, characters = np.unique(self.characters[kept], return_inverse=True)
+        return Embedded(self.embeddings[kept], characters, self.scenes[kept])
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Pairs of pictures of different scenes, each once.
+
+    Attributes:
+        scores: shape (p,).
+        same: whether both show the same character, shape (p,).
+        first, second: their characters, shape (p,).
+    """
+
+    scores: FloatArray
+    same: Mask
+    first: Indices
+    second: Indices
+
+    @property
+    def both_kinds(self) -> bool:
+        """Whether there are same pairs and different ones, so that there is a curve."""
+        return bool(self.same.any() and not self.same.all())
+
+
+def pairs_of(
+    embedded: Embedded, compare: Compare, rng: np.random.Generator, limit: int
+) -> Pairs:
+    """All pairs within a source; similarity is taken to be symmetric.
+
+    Of more than about `limit` pairs, all the same ones are kept and a random part of the
+    different ones.
+    """
+    n = len(embedded)
+    share = min(1.0, limit / max(1, n * (n - 1) // 2))
+    blocks = [_pair_block(embedded, compare, rng, begin, share) for begin in range(0, n, BLOCK)]
+    if not blocks:
+        none = np.zeros(0, dtype=np.intp)
+        return Pairs(np.zeros(0, dtype=np.float32), none.astype(np.bool_), none, none)
+    scores = np.concatenate([block[0] for block in blocks])
+    first = np.concatenate([block[1] for block in blocks])
+    second = np.concatenate([block[2] for block in blocks])
+    return Pairs(scores, first == second, first, second)
+
+
+def _pair_block(
+    embedded: Embedded, compare: Compare, rng: np.random.Generator, begin: int, share: float
+) -> tuple[FloatArray, Indices, Indices]:
+    end = min(begin + BLOCK, len(embedded))
+    scores = compare(embedded.embeddings[begin:end], embedded.embeddings[begin:])
+    characters, scenes = embedded.characters, embedded.scenes
+    wanted = np.triu(scenes[begin:end, None] != scenes[None, begin:], k=1)
+    if share < 1.0:
+        same = characters[begin:end, None] == characters[None, begin:]
+        wanted &= same | (rng.random(wanted.shape, dtype=np.float32) < share)
+    rows, columns = np.nonzero(wanted)
+    return scores[wanted], characters[rows + begin], characters[columns + begin]
+
+
+@dataclass(frozen=True)
+class EnrolmentDraw:
+    """One random enrolment and its probes.
+
+    Attributes:
+        references: pictures, sorted by character, shape (r,).
+        enrolled: the characters that have references, ascending, shape (c,).
+        starts: where each one's references begin, shape (c,).
+        probes: pictures that are neither references nor of a reference's scene, shape (p,).
+    """
+
+    references: Indices
+    enrolled: Indices
+    starts: Indices
+    probes: Indices
+
+    def scores(
+        self, embedded: Embedded, compare: Compare, aggregation: Aggregation
+    ) -> tuple[FloatArray, Mask]:
+        """Scores (p, c) of the probes against the characters, and which are their own."""
+        embeddings = embedded.embeddings
+        against = compare(embeddings[self.probes], embeddings[self.references])
+        own = embedded.characters[self.probes, None] == self.enrolled[None]
+        return aggregate(against, self.starts, aggregation), own
+
+
+def draw_enrolment(
+    embedded: Embedded, counts: Indices, rng: np.random.Generator
+) -> EnrolmentDraw:
+    """Enrol `counts[c]` random pictures of each character c; those with 0 are only probes."""
+    order = rng.permutation(len(embedded))
+    order = order[np.argsort(embedded.characters[order], kind="stable")]
+    owners = embedded.characters[order]
+    place = np.arange(len(order)) - np.searchsorted(owners, owners)  # within its character
+    chosen = place < counts[owners]
+    references, rest = order[chosen], order[~chosen]
+    probes = rest[~np.isin(embedded.scenes[rest], embedded.scenes[references])]
+    enrolled, starts = np.unique(embedded.characters[references], return_index=True)
+    return EnrolmentDraw(references, enrolled, starts, np.sort(probes))

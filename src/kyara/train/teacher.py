@@ -1,0 +1,75 @@
+"""Targets for distillation: what another encoder says of every training picture.
+
+The teacher sees each picture once, as it is; the student must say the same of its augmented
+views (Hinton et al. 2015; with features as targets, Romero et al. 2015).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from kyara.encode.encoder import Encoder
+from kyara.errors import DataError
+from kyara.evaluate.baselines import BASELINES, baseline
+from kyara.evaluate.dataset import Dataset
+from kyara.evaluate.suite import embed_labelled
+from kyara.plugins.discover import open_encoder
+from kyara.train.config import DistilConfig
+from kyara.types import FloatArray, normalised
+
+__all__ = ["teacher_targets"]
+
+TARGETS = "teacher.npz"
+
+
+def teacher_targets(
+    config: DistilConfig,
+    dataset: Dataset,
+    folder: Path,
+    *,
+    workers: int = 1,
+    on_done: Callable[[int], None] = lambda _count: None,
+) -> FloatArray:
+    """Targets (n, t) of unit length, one for each picture of `dataset`.
+
+    The mean over the data set is taken off first: it is the same for all and hides what
+    differs. They are kept in `folder` and computed once.
+
+    Raises:
+        DataError: a picture cannot be read, or the targets kept are another teacher's.
+    """
+    encoder = (
+        baseline(config.teacher, size=config.size)
+        if config.teacher in BASELINES
+        else open_encoder(config.teacher)
+    )
+    path = folder / TARGETS
+    made_from = f"{encoder.id} {dataset.digest()}"
+    if path.exists():
+        with np.load(path) as kept:
+            if str(kept["made_from"]) == made_from:
+                return np.asarray(kept["targets"], dtype=np.float32)
+        raise DataError("these targets are of another teacher or data set", where=path)
+    targets = _compute(encoder, dataset, workers, on_done)
+    folder.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(".part")
+    with part.open("wb") as stream:
+        np.savez(stream, targets=targets.astype(np.float16), made_from=np.asarray(made_from))
+    part.replace(path)
+    return targets
+
+
+def _compute(
+    encoder: Encoder, dataset: Dataset, workers: int, on_done: Callable[[int], None]
+) -> FloatArray:
+    rows = []
+    for batch in embed_labelled(encoder, dataset.pictures, workers):
+        if batch.skipped:
+            raise DataError(f"a training picture cannot be used: {batch.skipped[0]}")
+        rows.append(batch.embeddings)
+        on_done(len(batch.pictures))
+    embeddings = np.concatenate(rows)
+    return normalised(embeddings - embeddings.mean(axis=0))

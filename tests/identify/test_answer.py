@@ -1,0 +1,89 @@
+"""Who is in a picture: a name, `unknown`, or what went wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from kyara.encode.encoder import Encoder
+from kyara.encode.pipeline import embed_pictures
+from kyara.identify.answer import UNKNOWN, Answer, answer_pictures
+from kyara.identify.gallery import Gallery
+from kyara.identify.references import build_gallery, read_cast
+from kyara.plugins.discover import open_encoder
+from kyara.types import Aggregation
+from tests.conftest import draw
+from tests.support import TORN
+
+
+@pytest.fixture
+def encoder(tiny_plugin: Path) -> Encoder:
+    return open_encoder(str(tiny_plugin))
+
+
+@pytest.fixture
+def gallery(cast: Path, encoder: Encoder) -> Gallery:
+    return build_gallery(read_cast(cast), encoder)
+
+
+def answers(
+    paths: list[Path], gallery: Gallery, encoder: Encoder, threshold: float | None
+) -> list[Answer]:
+    pictures = embed_pictures(paths, encoder)
+    return list(answer_pictures(pictures, gallery, encoder, Aggregation.ANY, threshold))
+
+
+def test_a_known_character_is_named_with_its_evidence(
+    tmp_path: Path, gallery: Gallery, encoder: Encoder
+) -> None:
+    (answer,) = answers([draw(tmp_path / "x.png", "jade", 5)], gallery, encoder, 0.8)
+    assert answer.character == "jade"
+    assert answer.best is not None
+    assert answer.best.character == "jade"
+    assert answer.best.score > 0.9
+    assert answer.runner_up is not None
+    assert answer.runner_up.character in ("ruby", "azure")
+    assert answer.runner_up.score < answer.best.score
+    assert answer.nearest is not None
+    assert answer.nearest.parent.name == "jade"
+    assert answer.error is None
+
+
+def test_a_stranger_is_unknown_but_its_best_is_told(
+    tmp_path: Path, gallery: Gallery, encoder: Encoder
+) -> None:
+    path = draw(tmp_path / "x.png", "stranger", 5)
+    (answer,) = answers([path], gallery, encoder, 0.8)
+    assert answer.character == UNKNOWN
+    assert answer.best is not None
+    assert answer.best.score < 0.8
+    (named,) = answers([path], gallery, encoder, None)
+    assert named.character == answer.best.character
+
+
+def test_the_threshold_itself_is_known(tmp_path: Path, gallery: Gallery, encoder: Encoder) -> None:
+    path = draw(tmp_path / "x.png", "ruby", 5)
+    (answer,) = answers([path], gallery, encoder, None)
+    assert answer.best is not None
+    (at,) = answers([path], gallery, encoder, answer.best.score)
+    (above,) = answers([path], gallery, encoder, answer.best.score + 1e-6)
+    assert (at.character, above.character) == ("ruby", UNKNOWN)
+
+
+def test_bad_pictures_are_answered_with_their_error(
+    tmp_path: Path, gallery: Gallery, encoder: Encoder
+) -> None:
+    (tmp_path / "torn.png").write_bytes(TORN)
+    good = draw(tmp_path / "x.png", "ruby", 5)
+    bad, fine = answers([tmp_path / "torn.png", good], gallery, encoder, 0.8)
+    assert bad.character is None
+    assert bad.best is None
+    assert bad.error is not None
+    assert fine.character == "ruby"
+
+
+def test_a_cast_of_one_has_no_runner_up(tmp_path: Path, cast: Path, encoder: Encoder) -> None:
+    gallery = build_gallery([c for c in read_cast(cast) if c.name == "ruby"], encoder)
+    (answer,) = answers([draw(tmp_path / "x.png", "ruby", 5)], gallery, encoder, 0.8)
+    assert answer.runner_up is None

@@ -1,0 +1,110 @@
+"""Which files of a folder are taken for pictures."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from kyara.pictures.find import SUFFIXES, find_pictures, is_picture_name
+from tests.support import AWKWARD_NAMES, awkward
+
+
+def touch(path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"x")
+    return path
+
+
+def names(folder: Path, found: list[Path]) -> list[str]:
+    return [path.relative_to(folder).as_posix() for path in found]
+
+
+def test_folders_are_searched_in_a_stable_order(tmp_path: Path) -> None:
+    for name in ("b.png", "a.JPG", "c/2.webp", "c/1.Tiff", "B.png", "readme.txt", "c/d/e.gif"):
+        touch(tmp_path / name)
+    found = names(tmp_path, find_pictures([tmp_path]))
+    assert found == ["B.png", "a.JPG", "b.png", "c/1.Tiff", "c/2.webp", "c/d/e.gif"]
+
+
+def test_paths_come_in_the_order_in_which_they_were_given(tmp_path: Path) -> None:
+    a, b, c = (touch(tmp_path / name) for name in ("a.png", "b.png", "sub/c.png"))
+    assert find_pictures([b, tmp_path / "sub", a]) == [b, c, a]
+
+
+def test_a_file_stands_once_however_often_it_was_named(tmp_path: Path) -> None:
+    a, b = touch(tmp_path / "a.png"), touch(tmp_path / "b.png")
+    assert find_pictures([b, tmp_path, f"{tmp_path}/./b.png", tmp_path]) == [b, a]
+
+
+def test_a_file_that_is_named_needs_no_picture_suffix(tmp_path: Path) -> None:
+    named = touch(tmp_path / "scan.dat")
+    assert find_pictures([named]) == [named]
+    assert find_pictures([tmp_path]) == []
+
+
+def test_hidden_files_and_folders_are_passed_over(tmp_path: Path) -> None:
+    for name in (".a.png", "._b.png", ".thumbs/c.png", "d.png"):
+        touch(tmp_path / name)
+    assert names(tmp_path, find_pictures([tmp_path])) == ["d.png"]
+
+
+def test_what_is_named_may_be_hidden(tmp_path: Path) -> None:
+    picture = touch(tmp_path / ".stash" / "a.png")
+    assert find_pictures([tmp_path / ".stash"]) == [picture]
+
+
+@pytest.mark.parametrize("suffix", sorted(SUFFIXES))
+def test_suffixes_are_known_in_any_case(suffix: str) -> None:
+    assert is_picture_name(f"a{suffix}")
+    assert is_picture_name(f"a{suffix.upper()}")
+    assert not is_picture_name(suffix)  # a hidden file without a suffix
+    assert not is_picture_name(f"a{suffix}.txt")
+
+
+@pytest.mark.parametrize("name", AWKWARD_NAMES)
+def test_awkward_names_are_found(tmp_path: Path, name: bytes) -> None:
+    picture = touch(awkward(tmp_path, name))
+    (found,) = find_pictures([tmp_path])
+    assert os.fsencode(found) == os.fsencode(picture)
+
+
+def test_skipped_folders_are_not_entered_by_whatever_way(tmp_path: Path) -> None:
+    touch(tmp_path / "sorted" / "ruby" / "a.png")
+    touch(tmp_path / "b.png")
+    (tmp_path / "alias").symlink_to("sorted")
+    found = find_pictures([tmp_path], skip=[tmp_path / "x" / ".." / "sorted"])
+    assert names(tmp_path, found) == ["b.png"]
+
+
+def test_links_that_lead_back_are_not_followed(tmp_path: Path) -> None:
+    touch(tmp_path / "a" / "b" / "c.png")
+    (tmp_path / "a" / "b" / "parent").symlink_to("..")
+    (tmp_path / "a" / "b" / "self").symlink_to(".")
+    (tmp_path / "a" / "root").symlink_to(tmp_path)
+    assert names(tmp_path, find_pictures([tmp_path])) == ["a/b/c.png"]
+
+
+def test_links_to_folders_elsewhere_are_followed(tmp_path: Path) -> None:
+    touch(tmp_path / "elsewhere" / "a.png")
+    (tmp_path / "inbox").mkdir()
+    (tmp_path / "inbox" / "link").symlink_to(tmp_path / "elsewhere")
+    assert names(tmp_path, find_pictures([tmp_path / "inbox"])) == ["inbox/link/a.png"]
+
+
+def test_links_to_nowhere_and_to_themselves_are_left_to_the_reader(tmp_path: Path) -> None:
+    (tmp_path / "broken.png").symlink_to("gone.png")
+    (tmp_path / "circle.png").symlink_to("circle.png")
+    (tmp_path / "circle").symlink_to("circle")
+    touch(tmp_path / "good.png")
+    assert names(tmp_path, find_pictures([tmp_path])) == ["broken.png", "circle.png", "good.png"]
+
+
+def test_what_is_named_but_missing_is_left_to_the_reader(tmp_path: Path) -> None:
+    missing = [tmp_path / "gone.png", tmp_path / ("n" * 300 + ".png")]
+    assert find_pictures(missing) == missing
+
+
+def test_no_paths_no_pictures() -> None:
+    assert find_pictures([]) == []

@@ -1,0 +1,73 @@
+"""ONNX files for tests, written byte by byte: the package onnx comes only with `train`.
+
+Of the format (onnx.proto3) only what a graph of a few nodes needs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+FLOAT, UINT8 = 1, 2
+
+
+@dataclass(frozen=True)
+class Node:
+    op: str
+    inputs: Sequence[str]
+    output: str
+
+
+def write_mean_colour(path: Path, dimension: int, *, size: int = 16, seed: int = 0) -> Path:
+    """A network that projects a picture's mean colour.
+
+    Input `pixels` (n, 3, size, size), float32; output `embeddings` (n, dimension).
+    """
+    matrix = np.random.default_rng(seed).normal(size=(3, dimension)).astype(np.float32)
+    nodes = [
+        Node("GlobalAveragePool", ["pixels"], "pooled"),
+        Node("Flatten", ["pooled"], "colour"),
+        Node("MatMul", ["colour", "matrix"], "embeddings"),
+    ]
+    graph = b"".join(_field(1, _node(node)) for node in nodes)
+    graph += _field(2, b"g")
+    graph += _field(5, _tensor("matrix", matrix))
+    graph += _field(11, _value("pixels", FLOAT, ["n", 3, size, size]))
+    graph += _field(12, _value("embeddings", FLOAT, ["n", dimension]))
+    opset = _field(2, 13)
+    path.write_bytes(_field(1, 8) + _field(7, graph) + _field(8, opset))
+    return path
+
+
+def _varint(number: int) -> bytes:
+    low, rest = number & 0x7F, number >> 7
+    return bytes([low | 0x80]) + _varint(rest) if rest else bytes([low])
+
+
+def _field(number: int, value: int | bytes | str) -> bytes:
+    if isinstance(value, int):
+        return _varint(number << 3) + _varint(value)
+    data = value.encode() if isinstance(value, str) else value
+    return _varint(number << 3 | 2) + _varint(len(data)) + data
+
+
+def _node(node: Node) -> bytes:
+    inputs = b"".join(_field(1, name) for name in node.inputs)
+    return inputs + _field(2, node.output) + _field(4, node.op)
+
+
+def _tensor(name: str, array: NDArray[np.float32]) -> bytes:
+    dims = b"".join(_field(1, length) for length in array.shape)
+    return dims + _field(2, FLOAT) + _field(8, name) + _field(9, array.astype("<f4").tobytes())
+
+
+def _value(name: str, kind: int, shape: Sequence[str | int]) -> bytes:
+    dims = b"".join(
+        _field(1, _field(2, side) if isinstance(side, str) else _field(1, side)) for side in shape
+    )
+    tensor_type = _field(1, kind) + _field(2, dims)
+    return _field(1, name) + _field(2, _field(1, tensor_type))
