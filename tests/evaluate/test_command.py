@@ -29,8 +29,18 @@ def test_how_good_is_it_on_my_characters(kyara: Kyara, cast: Path, tiny_plugin: 
 def test_files_and_plots(kyara: Kyara, cast: Path, tiny_plugin: Path, tmp_path: Path) -> None:
     files = {name: tmp_path / "out" / name for name in ("r.json", "r.md", "plots")}
     ran = kyara(
-        "evaluate", cast, "--plugin", tiny_plugin, "--bootstrap", 10, "--json", files["r.json"],
-        "--markdown", files["r.md"], "--plots", files["plots"],
+        "evaluate",
+        cast,
+        "--plugin",
+        tiny_plugin,
+        "--bootstrap",
+        10,
+        "--json",
+        files["r.json"],
+        "--markdown",
+        files["r.md"],
+        "--plots",
+        files["plots"],
     )
     assert ran.code == 0
     report = json.loads(files["r.json"].read_text())
@@ -40,9 +50,7 @@ def test_files_and_plots(kyara: Kyara, cast: Path, tiny_plugin: Path, tmp_path: 
     assert [path.suffix for path in files["plots"].iterdir()] == [".png"]
 
 
-def test_the_same_seed_gives_the_same_numbers(
-    kyara: Kyara, cast: Path, tiny_plugin: Path
-) -> None:
+def test_the_same_seed_gives_the_same_numbers(kyara: Kyara, cast: Path, tiny_plugin: Path) -> None:
     outputs = [kyara("evaluate", cast, "--plugin", tiny_plugin).out for _ in range(2)]
     assert outputs[0] == outputs[1]
 
@@ -64,9 +72,7 @@ def test_calibration_is_written_into_the_manifest(
     assert kyara("compare", *pictures[:2], "--plugin", tiny_plugin, "--json").json()["same"]
 
 
-def test_only_some_sources(
-    kyara: Kyara, tmp_path: Path, tiny_plugin: Path
-) -> None:
+def test_only_some_sources(kyara: Kyara, tmp_path: Path, tiny_plugin: Path) -> None:
     rows = []
     for source in ("first", "second"):
         for name in ("ruby", "jade"):
@@ -86,9 +92,7 @@ def test_only_some_sources(
     assert "first, second" in wrong.err
 
 
-def test_a_broken_picture_is_named_once(
-    kyara: Kyara, cast: Path, tiny_plugin: Path
-) -> None:
+def test_a_broken_picture_is_named_once(kyara: Kyara, cast: Path, tiny_plugin: Path) -> None:
     (cast / "jade" / "broken.png").write_bytes(b"no")
     ran = kyara("evaluate", cast, "--plugin", tiny_plugin, "--baseline", "histogram")
     assert ran.code == 3

@@ -23,9 +23,9 @@ from kyara.evaluate.metrics import (
 
 sklearn_metrics = pytest.importorskip("sklearn.metrics", reason="needs the extra `evaluate`")
 
-labelled = st.lists(
-    st.tuples(st.integers(-50, 50), st.booleans()), min_size=2, max_size=60
-).filter(lambda pairs: len({same for _, same in pairs}) == 2)
+labelled = st.lists(st.tuples(st.integers(-50, 50), st.booleans()), min_size=2, max_size=60).filter(
+    lambda pairs: len({same for _, same in pairs}) == 2
+)
 
 
 def split(pairs: list[tuple[int, bool]]) -> tuple[np.ndarray, np.ndarray]:
@@ -80,9 +80,7 @@ def test_rates_lie_between_0_and_1_and_mirror(pairs: list[tuple[int, bool]]) -> 
 
 
 @given(labelled, st.floats(0.0, 1.0))
-def test_operating_points_agree_with_each_other(
-    pairs: list[tuple[int, bool]], rate: float
-) -> None:
+def test_operating_points_agree_with_each_other(pairs: list[tuple[int, bool]], rate: float) -> None:
     roc = roc_of(*split(pairs))
     assert roc.fpr_at_fnr(1.0 - roc.tpr_at_fpr(rate)) <= rate + 1e-9
 

@@ -69,7 +69,9 @@ def test_verification_is_the_metric_on_the_pairs() -> None:
 def test_verification_of_perfect_embeddings() -> None:
     outcome = Verification(bootstrap=20).run(toy(AXES, [0, 0, 1, 1]), dot, rng())
     assert {name: e.value for name, e in outcome.metrics.items()} == {
-        "eer": 0.0, "fpr_at_fnr_13.9": 0.0, "tpr_at_fpr_1": 1.0,
+        "eer": 0.0,
+        "fpr_at_fnr_13.9": 0.0,
+        "tpr_at_fpr_1": 1.0,
     }
 
 

@@ -85,9 +85,7 @@ def test_pictures_that_cannot_be_read_are_named(
     assert "not a picture" in skipped
 
 
-def test_the_embeddings_do_not_depend_on_the_workers(
-    encoder: Encoder, tmp_path: Path
-) -> None:
+def test_the_embeddings_do_not_depend_on_the_workers(encoder: Encoder, tmp_path: Path) -> None:
     for pose in range(70):
         draw(tmp_path / "many" / ("ruby" if pose % 2 else "jade") / f"{pose}.png", "ruby", pose)
     many = load_dataset(tmp_path / "many")
@@ -140,7 +138,11 @@ def test_markdown_is_a_table_with_intervals(encoder: Encoder, dataset: Dataset) 
     tables = [line for line in text.splitlines() if line.startswith("|")]
     head = tables[0]
     assert [cell.strip() for cell in head.strip("|").split("|")] == [
-        "source", "pictures", "characters", "tiny", "histogram",
+        "source",
+        "pictures",
+        "characters",
+        "tiny",
+        "histogram",
     ]
     assert {len(line) for line in tables[:4]} == {len(head)}
     assert "[0.000, 0.000]" in text

@@ -147,7 +147,7 @@ def test_processes_share_a_batch(labelled: Path, config_file: Path) -> None:
 
 def test_two_processes_train_as_one(labelled: Path, config_file: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
-    command += ["--master-port", "0", "-m", "kyara", "train", str(config_file), "--data"]
+    command += ["--standalone", "-m", "kyara", "train", str(config_file), "--data"]
     command += [str(labelled), "--out", str(tmp_path / "run"), "--json"]
     ran = subprocess.run(command, capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stderr

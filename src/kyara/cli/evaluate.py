@@ -37,28 +37,73 @@ columns character and file, and if known source, kind and picture (what it was c
 
 @click.command("evaluate", epilog=EXAMPLE)
 @click.argument("dataset", type=click.Path(path_type=Path))
-@click.option("--plugin", "plugins", multiple=True, metavar="NAME-OR-DIR",
-              help="A model to measure; may be given repeatedly. The default one if neither this "
-              "nor --baseline is given.")
-@click.option("--baseline", "baselines", multiple=True, metavar="NAME",
-              help="histogram (of colours) or imagenet (features of a network that knows no "
-              "characters); may be given repeatedly.")
-@click.option("--source", "sources", multiple=True, metavar="SOURCE",
-              help="Only this part of the data set; may be given repeatedly.")
-@click.option("--json", "json_file", metavar="FILE", type=click.Path(path_type=Path),
-              help="Write everything that was measured as JSON.")
-@click.option("--markdown", "markdown_file", metavar="FILE", type=click.Path(path_type=Path),
-              help="Write the tables to a file too.")
-@click.option("--plots", metavar="DIR", type=click.Path(path_type=Path),
-              help="Draw the error curves (DET), one PNG per source.")
-@click.option("--calibrate", "calibrated", metavar="DIR", type=click.Path(path_type=Path),
-              help="Fit what this plugin's scores mean, and write it into its plugin.toml.")
-@click.option("--bootstrap", default=200, show_default=True, type=click.IntRange(min=0),
-              help="Samples for the 95 % intervals; 0 for none.")
-@click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0),
-              help="Of all chance; the same seed gives the same numbers.")
-@click.option("--device", default="cpu", show_default=True, metavar="DEVICE",
-              help="cpu, cuda or cuda:N.")
+@click.option(
+    "--plugin",
+    "plugins",
+    multiple=True,
+    metavar="NAME-OR-DIR",
+    help="A model to measure; may be given repeatedly. The default one if neither this "
+    "nor --baseline is given.",
+)
+@click.option(
+    "--baseline",
+    "baselines",
+    multiple=True,
+    metavar="NAME",
+    help="histogram (of colours) or imagenet (features of a network that knows no "
+    "characters); may be given repeatedly.",
+)
+@click.option(
+    "--source",
+    "sources",
+    multiple=True,
+    metavar="SOURCE",
+    help="Only this part of the data set; may be given repeatedly.",
+)
+@click.option(
+    "--json",
+    "json_file",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Write everything that was measured as JSON.",
+)
+@click.option(
+    "--markdown",
+    "markdown_file",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Write the tables to a file too.",
+)
+@click.option(
+    "--plots",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="Draw the error curves (DET), one PNG per source.",
+)
+@click.option(
+    "--calibrate",
+    "calibrated",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="Fit what this plugin's scores mean, and write it into its plugin.toml.",
+)
+@click.option(
+    "--bootstrap",
+    default=200,
+    show_default=True,
+    type=click.IntRange(min=0),
+    help="Samples for the 95 % intervals; 0 for none.",
+)
+@click.option(
+    "--seed",
+    default=0,
+    show_default=True,
+    type=click.IntRange(min=0),
+    help="Of all chance; the same seed gives the same numbers.",
+)
+@click.option(
+    "--device", default="cpu", show_default=True, metavar="DEVICE", help="cpu, cuda or cuda:N."
+)
 def command(
     dataset: Path,
     plugins: tuple[str, ...],
@@ -175,12 +220,11 @@ def _calibrate(
         raise OutputError(f"cannot write it: {error.strerror}", where=directory) from error
     click.echo(
         f"kyara: calibrated {encoder.name} on {spec.data}; thresholds: pair {spec.pair.threshold}, "
-        f"any {spec.any.threshold}, avg {spec.avg.threshold}", err=True,
+        f"any {spec.any.threshold}, avg {spec.avg.threshold}",
+        err=True,
     )
 
 
-def _report_skipped(
-    embedded: Sequence[tuple[Encoder, EmbeddedDataset]], total: int
-) -> int:
+def _report_skipped(embedded: Sequence[tuple[Encoder, EmbeddedDataset]], total: int) -> int:
     # The same pictures for every encoder: each is named once.
     return report_skipped(list(dict.fromkeys(s for _, d in embedded for s in d.skipped)), total)

@@ -91,14 +91,25 @@ def _imagenet(device: Device, size: int | None) -> Encoder:
     description = "EfficientNet-Lite0, pooled features, trained on ImageNet only."
     spec = InputSpec(size=size or 224, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
     return _encoder(
-        "imagenet", description, "Apache-2.0", spec, ImageNetFeatures.dimension,
-        lambda: ImageNetFeatures(device), concurrent=False,
+        "imagenet",
+        description,
+        "Apache-2.0",
+        spec,
+        ImageNetFeatures.dimension,
+        lambda: ImageNetFeatures(device),
+        concurrent=False,
     )
 
 
 def _encoder(
-    name: str, description: str, licence: str, spec: InputSpec, dimension: int,
-    make: Callable[[], Backend], *, concurrent: bool,
+    name: str,
+    description: str,
+    licence: str,
+    spec: InputSpec,
+    dimension: int,
+    make: Callable[[], Backend],
+    *,
+    concurrent: bool,
 ) -> Encoder:
     manifest = Manifest(
         plugin=PluginSpec(name=name, version=_VERSION, description=description, licence=licence),

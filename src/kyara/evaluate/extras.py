@@ -23,6 +23,4 @@ def optional(
         return importlib.import_module(module)
     except ImportError as missing:
         package = module.partition(".")[0]
-        raise error(
-            f"this needs the package {package}", hint=f"pip install {install}"
-        ) from missing
+        raise error(f"this needs the package {package}", hint=f"pip install {install}") from missing

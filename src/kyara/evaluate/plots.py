@@ -59,9 +59,11 @@ def _draw(
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_ticks([_probit(t) for t in _TICKS], [f"{100 * t:g} %" for t in _TICKS])
     axes.set(
-        title=source, xlabel="different taken for the same (FPR)",
+        title=source,
+        xlabel="different taken for the same (FPR)",
         ylabel="the same not recognised (FNR)",
-        xlim=[_probit(end) for end in _ENDS], ylim=[_probit(end) for end in _ENDS],
+        xlim=[_probit(end) for end in _ENDS],
+        ylim=[_probit(end) for end in _ENDS],
     )
     axes.tick_params(axis="x", labelrotation=45)
     axes.grid(color="0.9")

@@ -167,9 +167,7 @@ class Retrieval:
         return _query_means(("rank1", "map"), values, embedded.characters, self.bootstrap, rng)
 
 
-def _query_blocks(
-    embedded: Embedded, compare: Compare
-) -> Iterator[tuple[FloatArray, Mask, Mask]]:
+def _query_blocks(embedded: Embedded, compare: Compare) -> Iterator[tuple[FloatArray, Mask, Mask]]:
     """Scores of some queries against all pictures, which are right, which do not count."""
     for begin in range(0, len(embedded), BLOCK):
         rows = slice(begin, begin + BLOCK)
@@ -215,7 +213,12 @@ class Enrolment:
         return Outcome(metrics)
 
     def _top1(
-        self, name: str, embedded: Embedded, compare: Compare, n: int, how: Aggregation,
+        self,
+        name: str,
+        embedded: Embedded,
+        compare: Compare,
+        n: int,
+        how: Aggregation,
         rng: np.random.Generator,
     ) -> Mapping[str, Estimate]:
         if embedded.character_count < 2:
@@ -232,7 +235,10 @@ class Enrolment:
 
 
 def _query_means(
-    names: tuple[str, ...], values: Vector, characters: Indices, samples: int,
+    names: tuple[str, ...],
+    values: Vector,
+    characters: Indices,
+    samples: int,
     rng: np.random.Generator,
 ) -> Outcome:
     """Means of values (k, queries) over the queries that have one (are not NaN), with the

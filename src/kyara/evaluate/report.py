@@ -159,7 +159,10 @@ def _all_metrics_table(report: Report, encoder: EncoderResult) -> str:
 
 
 _HEADINGS = {
-    "eer": "EER", "rank1": "rank-1", "map": "mAP", "fpr_at_fnr_13.9": "FPR at FNR 13.9 %",
+    "eer": "EER",
+    "rank1": "rank-1",
+    "map": "mAP",
+    "fpr_at_fnr_13.9": "FPR at FNR 13.9 %",
     "tpr_at_fpr_1": "TPR at FPR 1 %",
 }
 
@@ -191,10 +194,12 @@ def _table(rows: Sequence[Sequence[str]]) -> str:
     safe = [[cell.replace("|", "\\|").replace("\n", " ") for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*safe, strict=True)]
     lines = [
-        "| " + " | ".join(
+        "| "
+        + " | ".join(
             cell.ljust(width) if n == 0 else cell.rjust(width)
             for n, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ) + " |"
+        )
+        + " |"
         for row in safe
     ]
     rule = "".join(

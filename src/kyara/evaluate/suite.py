@@ -213,7 +213,13 @@ def _measure_one(
                 curves.setdefault(protocol.name, {})[source] = outcome.curve
         mean[protocol.name] = _means(list(outcomes.values()))
     return EncoderResult(
-        label, encoder.id, encoder.input.size, encoder.dimension, sources, mean, curves,
+        label,
+        encoder.id,
+        encoder.input.size,
+        encoder.dimension,
+        sources,
+        mean,
+        curves,
         data.skipped,
     )
 

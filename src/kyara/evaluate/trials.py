@@ -86,9 +86,7 @@ class Pairs:
         return bool(self.same.any() and not self.same.all())
 
 
-def pairs_of(
-    embedded: Embedded, compare: Compare, rng: np.random.Generator, limit: int
-) -> Pairs:
+def pairs_of(embedded: Embedded, compare: Compare, rng: np.random.Generator, limit: int) -> Pairs:
     """All pairs within a source; similarity is taken to be symmetric.
 
     Of more than about `limit` pairs, all the same ones are kept and a random part of the
@@ -146,9 +144,7 @@ class EnrolmentDraw:
         return aggregate(against, self.starts, aggregation), own
 
 
-def draw_enrolment(
-    embedded: Embedded, counts: Indices, rng: np.random.Generator
-) -> EnrolmentDraw:
+def draw_enrolment(embedded: Embedded, counts: Indices, rng: np.random.Generator) -> EnrolmentDraw:
     """Enrol `counts[c]` random pictures of each character c; those with 0 are only probes."""
     order = rng.permutation(len(embedded))
     order = order[np.argsort(embedded.characters[order], kind="stable")]

@@ -70,11 +70,18 @@ def write_json_lines(rows: Iterable[PictureRow], stream: TextIO) -> None:
 
 
 def write_csv(rows: Iterable[PictureRow], stream: TextIO) -> None:
-    """RFC 4180, with a header; an empty cell where there is nothing to say."""
+    """RFC 4180, with a header; an empty cell where there is nothing to say. Bytes of a name
+    that are not UTF-8 become the text \\udc80 to \\udcff."""
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow([field.name for field in fields(PictureRow)])
     for row in rows:
-        writer.writerow(asdict(row).values())
+        writer.writerow(map(_cell, asdict(row).values()))
+
+
+def _cell(value: str | float | None) -> str | float | None:
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
+    return value
 
 
 def _rounded(value: float | None) -> float | None:

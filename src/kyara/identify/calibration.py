@@ -43,7 +43,8 @@ def in_words(verification: Verification) -> str:
     if verification.probability is None:
         return "This model is not calibrated: only the score can be given."
     certainty = max(verification.probability, 1.0 - verification.probability)
-    if certainty < 0.65:
+    likely = verification.probability >= 0.5
+    if certainty < 0.65 or likely != verification.same:
         return "Hard to say: they may or may not be the same character."
     degree = "Very likely" if certainty >= 0.95 else "Probably" if certainty >= 0.8 else "Perhaps"
     return f"{degree} {'the same character' if verification.same else 'different characters'}."

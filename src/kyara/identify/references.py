@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,13 +36,13 @@ def read_cast(path: Path) -> list[CharacterFolder]:
     Raises:
         UsageError: missing, empty, not as described, or with a name that cannot be a folder's.
     """
-    if path.is_dir():
+    if os.path.isdir(path):  # noqa: PTH112: Path.is_dir raises where it may not look
         cast = [
             CharacterFolder(child.name, child)
             for child in sorted(path.iterdir())
             if child.is_dir() and not child.name.startswith(".")
         ]
-    elif path.is_file():
+    elif os.path.isfile(path):  # noqa: PTH113
         cast = _read_json(path)
     else:
         raise UsageError("there is no such folder or file of references", where=path)
@@ -92,7 +93,7 @@ def build_gallery(
 
 def _read_json(path: Path) -> list[CharacterFolder]:
     try:
-        entries = json.loads(path.read_text(encoding="utf-8"))
+        entries = json.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError) as error:
         raise UsageError(f"cannot read this list of characters: {error}", where=path) from error
     if not isinstance(entries, dict) or not all(isinstance(v, str) for v in entries.values()):

@@ -230,9 +230,7 @@ def train(
 class _Log:
     """The curve: a record every few steps, to the file and to whoever listens."""
 
-    def __init__(
-        self, folder: Path, on_record: Callable[[StepRecord], None], every: int
-    ) -> None:
+    def __init__(self, folder: Path, on_record: Callable[[StepRecord], None], every: int) -> None:
         self._folder, self._on_record, self._every = folder, on_record, every
         self._begin()
 
@@ -337,4 +335,3 @@ def _write_record(
         "versions": {"python": platform.python_version(), "torch": torch.__version__},
     }
     (folder / RECORD).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
-

@@ -40,7 +40,9 @@ class BalancedBatches(Sampler[list[Draw]]):
         part: tuple[int, int] = (0, 1),
     ) -> None:
         if config.data.groups % part[1]:
-            raise UsageError(f"{config.data.groups} groups cannot be split over {part[1]} processes")
+            raise UsageError(
+                f"{config.data.groups} groups cannot be split over {part[1]} processes"
+            )
         self._config = config
         self._first = first
         self._part = part
