@@ -41,7 +41,7 @@ def quality() -> str:
     rows = [head]
     for source, size in report.data.sources.items():
         eers = [_metric(encoders[label], source, "verification", "eer") for label in labels]
-        if eers[0] == "–":
+        if eers[0] == "-":
             continue
         own = encoders["res18_single"]
         rank = _metric(own, source, "retrieval", "rank1")
@@ -121,7 +121,7 @@ def _by_label(report: Report) -> dict[str, EncoderResult]:
 
 def _metric(encoder: EncoderResult, source: str, protocol: str, name: str) -> str:
     value = encoder.sources[source][protocol][name].value
-    return "–" if value is None else f"{value:.3f}"
+    return "-" if value is None else f"{value:.3f}"
 
 
 if __name__ == "__main__":

@@ -17,7 +17,8 @@ Example:
     kyara export runs/first --out my-plugin --name first --int8 --data train.csv
     kyara evaluate dev.csv --plugin my-plugin --calibrate my-plugin
 """
-CALIBRATION_PICTURES = 512
+RANGE_PICTURES = 512
+WHITENING_PICTURES = 12_000
 
 
 @click.command("export", epilog=EXAMPLE)
@@ -45,10 +46,16 @@ CALIBRATION_PICTURES = 512
     "size, about three times as fast. Needs --data.",
 )
 @click.option(
+    "--whiten",
+    is_flag=True,
+    help="Fit the projection anew, so that what differs within a character counts less "
+    "(within-class covariance normalisation). Needs --data.",
+)
+@click.option(
     "--data",
     type=click.Path(path_type=Path),
     metavar="DATA",
-    help="Pictures that --int8 takes its ranges from; best the training data.",
+    help="Labelled pictures for --int8 and --whiten: the training data.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(
@@ -60,6 +67,7 @@ def command(
     licence: str,
     size: int | None,
     int8: bool,
+    whiten: bool,
     data: Path | None,
     as_json: bool,
 ) -> None:
@@ -74,19 +82,23 @@ def command(
     from kyara.plugins.manifest import InputSpec, PluginSpec, TrainingSpec
     from kyara.train.export import export_onnx, load_crops, quantise, today, write_plugin
     from kyara.train.loop import load_trained, training_data
+    from kyara.train.whiten import whiten as fit_projection
 
     if out.exists():
         raise UsageError("this exists already", where=out, hint="choose another directory")
-    if int8 and data is None:
-        raise click.UsageError("--int8 needs --data")
+    if (int8 or whiten) and data is None:
+        raise click.UsageError("--int8 and --whiten need --data")
     net, config = load_trained(run)
     spec = InputSpec(size=size or config.sizes[-1].size, dtype="uint8", layout="NHWC")
+    dataset = None if data is None else load_dataset(data)
+    if whiten and dataset is not None:
+        fit_projection(net, *load_crops(dataset, WHITENING_PICTURES, spec))
     cosine = None
     with tempfile.TemporaryDirectory() as folder:
         model = Path(folder) / "model.onnx"
         export_onnx(net, spec.size, model)
-        if int8 and data is not None:
-            crops = load_crops(load_dataset(data), CALIBRATION_PICTURES, spec)
+        if int8 and dataset is not None:
+            crops, _ = load_crops(dataset, RANGE_PICTURES, spec)
             exact, model = model, Path(folder) / "int8.onnx"
             cosine = quantise(exact, crops, model)
         manifest = write_plugin(
@@ -99,14 +111,15 @@ def command(
             dimension=config.model.dimension,
             training=TrainingSpec(data=training_data(run), date=today(), config=run.name),
         )
+    size_in_bytes = (out / manifest.model.weights).stat().st_size
     summary = {
         "plugin": os.fspath(out),
-        "bytes": (out / manifest.model.weights).stat().st_size,
+        "bytes": size_in_bytes,
         "int8_mean_cosine": cosine,
     }
     if as_json:
         click.echo(json.dumps(summary))
     else:
-        click.echo(f"{out}: {summary['bytes'] / 1e6:.1f} MB")
+        click.echo(f"{out}: {size_in_bytes / 1e6:.1f} MB")
         if cosine is not None:
             click.echo(f"mean cosine between the exact and the 8-bit embeddings: {cosine:.4f}")

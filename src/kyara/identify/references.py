@@ -36,7 +36,7 @@ def read_cast(path: Path) -> list[CharacterFolder]:
     Raises:
         UsageError: missing, empty, not as described, or with a name that cannot be a folder's.
     """
-    if os.path.isdir(path):  # noqa: PTH112: Path.is_dir raises where it may not look
+    if os.path.isdir(path):  # noqa: PTH112 (Path.is_dir raises on what the system refuses)
         cast = [
             CharacterFolder(child.name, child)
             for child in sorted(path.iterdir())

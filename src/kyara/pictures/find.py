@@ -50,7 +50,7 @@ def find_pictures(
     skipped = {os.path.realpath(folder) for folder in skip}
     found: dict[Path, None] = {}
     for path in map(Path, paths):
-        if os.path.isdir(path):  # noqa: PTH112: Path.is_dir raises where it may not look
+        if os.path.isdir(path):  # noqa: PTH112 (Path.is_dir raises where it may not look)
             found.update(dict.fromkeys(_walk(path, skipped, frozenset())))
         else:
             found[path] = None

@@ -17,6 +17,7 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 
 from kyara.errors import PictureError, one_line
 from kyara.pictures.files import open_regular
+from kyara.pictures.progressive import without_fine_scans
 
 __all__ = ["Picture", "decode", "flatten", "read_bytes"]
 
@@ -102,11 +103,11 @@ def decode(
     """
     _prepare_pillow()
     try:
-        with Image.open(io.BytesIO(data)) as image:
-            if image.format in _PROGRAMS:
+        with Image.open(io.BytesIO(data)) as opened:
+            if opened.format in _PROGRAMS:
                 raise PictureError(_unidentified(data), where=where)
-            full = image.size
-            _reduce_while_decoding(image, longest, shortest)
+            full = opened.size
+            image = _reduced(opened, data, longest, shortest)
             if image.width * image.height > MAX_PIXELS:
                 raise PictureError(_too_large(full), where=where)
             image.load()
@@ -151,23 +152,33 @@ def _prepare_pillow() -> None:
     register_heif_opener()
 
 
-def _reduce_while_decoding(image: Image.Image, longest: int | None, shortest: int | None) -> None:
+def _reduced(
+    image: Image.Image, data: bytes, longest: int | None, shortest: int | None
+) -> Image.Image:
+    """`image`, to be decoded at the smallest of its decoder's sizes that is large enough."""
+    full = image.size
     scales = [
-        wanted / side(image.size)
+        wanted / side(full)
         for wanted, side in ((longest, max), (shortest, min))
         if wanted is not None
     ]
     scale = max(scales, default=1.0)
-    if scale < 1:
-        # Only JPEG heeds this. Both sides are asked for, so the longest keeps its pixels.
-        wanted = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
-        image.draft(None, wanted)
+    if scale >= 1:
+        return image
+    # Only JPEG heeds this. Both sides are asked for, so the longest keeps its pixels.
+    wanted_size = (max(1, round(full[0] * scale)), max(1, round(full[1] * scale)))
+    image.draft(None, wanted_size)
+    an_eighth = max(image.size) * 5 < max(full)
+    if image.format == "JPEG" and "progressive" in image.info and an_eighth:
+        image = Image.open(io.BytesIO(without_fine_scans(data)))
+        image.draft(None, wanted_size)
+    return image
 
 
 def _to_8_bit(image: Image.Image) -> Image.Image:
     mode = image.mode
     if mode == "RGBA" or (mode == "RGB" and "transparency" not in image.info):
-        return image.copy()  # the file's own object closes with it
+        return image  # loaded: its pixels stay when the file is closed
     if mode.startswith("I") or mode == "F":
         return _wide_grey_to_8_bit(image)
     if mode in ("LA", "La", "PA", "RGBa") or "transparency" in image.info:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from kyara import detect
@@ -103,19 +104,25 @@ def quantise(path: Path, crops: PixelArray, out: Path) -> float:
     return float((before * after).sum(axis=1).mean())
 
 
-def load_crops(dataset: Dataset, count: int, spec: InputSpec, seed: int = 0) -> PixelArray:
-    """Crops of `count` pictures drawn from `dataset`, shape (n, size, size, 3)."""
+def load_crops(
+    dataset: Dataset, count: int, spec: InputSpec, seed: int = 0
+) -> tuple[PixelArray, NDArray[np.intp]]:
+    """Crops (n, size, size, 3) of up to `count` pictures drawn from `dataset`, and a number for
+    the character of each (n,). No character gives more than eight."""
     rng = np.random.default_rng(seed)
-    crops = []
-    for index in rng.permutation(len(dataset.pictures)).tolist():
+    groups = [rng.permutation(indices)[:8] for indices in dataset.by_identity.values()]
+    owner = {int(index): label for label, group in enumerate(groups) for index in group}
+    crops, labels = [], []
+    for index in rng.permutation(list(owner)).tolist():
         try:
             picture = decode_for(dataset.pictures[index].read(), spec)
         except PictureError:
             continue
         crops.append(crop(picture, detect.whole(picture).box, spec))
+        labels.append(owner[index])
         if len(crops) == count:
             break
-    return np.stack(crops)
+    return np.stack(crops), np.asarray(labels)
 
 
 def write_plugin(

@@ -58,7 +58,7 @@ class _Views(TorchDataset[tuple[Tensor, int, int]]):
         self._data = [picture.read() for picture in dataset.pictures]
         self._augment = Augmentation(config.augment)
 
-    def __getitem__(self, draw: Draw) -> tuple[Tensor, int, int]:  # type: ignore[override]
+    def __getitem__(self, draw: Draw) -> tuple[Tensor, int, int]:
         torch.manual_seed(draw.seed)
         image = decode(self._data[draw.index]).image
         return self._augment(image, draw.size), self._labels[draw.index], draw.index
@@ -76,9 +76,8 @@ class _Run:
         self.step = 0
         self._targets = targets
         width = None if targets is None else targets.shape[1]
-        self.objective = Objective(config, classes, width).to(
-            device, memory_format=torch.channels_last
-        )
+        self.objective = Objective(config, classes, width).to(device)
+        self.objective.to(memory_format=torch.channels_last)
         self.average = deepcopy(self.objective.net).requires_grad_(False)
         self.optimiser = torch.optim.AdamW(self._parameter_groups())
         # Under torchrun each process trains on its part of the batch; gradients are averaged.
@@ -224,7 +223,8 @@ def train(
                 log.add(run, loss, len(labels) * count, pixels.shape[-1], last)
             if first and (run.step % config.checkpoint_every == 0 or run.step == last):
                 run.save(checkpoint)
-        return run.average.eval()
+        average: EmbeddingNet = run.average
+        return average.eval()
 
 
 class _Log:

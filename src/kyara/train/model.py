@@ -39,7 +39,8 @@ class EmbeddingNet(nn.Module):
     @property
     def features(self) -> int:
         """Numbers that the trunk gives to the projection."""
-        return int(self.embedder[1].in_features)
+        width: int = self.embedder[1].weight.shape[1]
+        return width
 
     def describe(self, pixels: Tensor) -> Tensor:
         """Pixels (n, 3, h, w) to the trunk's features (n, f)."""
