@@ -27,7 +27,7 @@ AWKWARD_NAMES = [
     "smile \N{GRINNING FACE}.png".encode(),
     "\N{HIRAGANA LETTER KA}\N{COMBINING KATAKANA-HIRAGANA VOICED SOUND MARK}.png".encode(),
     b"bytes \xff\xfe.png",
-    b"-dash, and; [bold]markup[/].png",
+    b"-dash, and; [bold]markup[].png",
     b"100% $HOME `x`.png",
 ]
 """File names that programs stumble over, as the bytes that the file system holds."""

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import closing
 
 import click
+
+from kyara.errors import printable
 
 EXAMPLE = """
 \b
@@ -24,13 +27,27 @@ def command() -> None:
     """
 
 
-@command.command("info")
+INFO_EXAMPLE = """
+\b
+Examples:
+    kyara cache info
+    kyara cache info --json
+"""
+CLEAR_EXAMPLE = """
+\b
+Example:
+    kyara cache clear
+"""
+
+
+@command.command("info", epilog=INFO_EXAMPLE)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def info(as_json: bool) -> None:
     """Where the cache is and how much is in it."""
     from kyara.encode.cache import EmbeddingCache, default_cache_path
 
-    found = EmbeddingCache(default_cache_path()).info()
+    with closing(EmbeddingCache(default_cache_path())) as cache:
+        found = cache.info()
     if as_json:
         summary = {
             "file": os.fspath(found.path),
@@ -40,17 +57,18 @@ def info(as_json: bool) -> None:
         }
         click.echo(json.dumps(summary))
     else:
-        click.echo(f"{found.path}")
+        click.echo(printable(str(found.path)))
         click.echo(
             f"{found.pictures} pictures, {found.bytes / 1e6:.1f} MB of at most "
             f"{found.limit / 1e6:.0f} MB"
         )
 
 
-@command.command("clear")
+@command.command("clear", epilog=CLEAR_EXAMPLE)
 def clear() -> None:
     """Forget all embeddings; they are computed again when needed."""
     from kyara.encode.cache import EmbeddingCache, default_cache_path
 
-    EmbeddingCache(default_cache_path()).clear()
+    with closing(EmbeddingCache(default_cache_path())) as cache:
+        cache.clear()
     click.echo("The cache is empty.")

@@ -64,7 +64,7 @@ def command(
 
 def _named(given: Sequence[Path], found: list[Path]) -> list[Path]:
     # The same picture named twice is compared with itself, as asked.
-    return list(given) if all(not path.is_dir() for path in given) else found
+    return list(given) if not any(map(os.path.isdir, given)) else found
 
 
 def _verify_all(pictures: Sequence[EmbeddedPicture], encoder: Encoder) -> list[list[Verification]]:

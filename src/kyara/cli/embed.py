@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kyara.cli.console import progress
+from kyara.cli.main import EXIT_INTERRUPTED
 from kyara.cli.options import encoder_options, open_cache, open_encoder_for, report_skipped
 
 if TYPE_CHECKING:
@@ -57,15 +59,22 @@ def command(
     from kyara.errors import UsageError
     from kyara.pictures.find import find_pictures
 
-    if out.exists() and not overwrite:
+    if os.path.lexists(out) and not overwrite:
         raise UsageError("this file exists", where=out, hint="choose another, or --overwrite")
+    if not os.path.isdir(out.parent):  # noqa: PTH112 (Path.is_dir raises where it may not look)
+        raise UsageError("there is no such folder", where=out.parent)
     encoder = open_encoder_for(plugin, device)
     paths = find_pictures(pictures)
     embedded = []
-    with open_cache(no_cache) as cache, progress("pictures", len(paths)) as tick:
-        for picture in embed_pictures(paths, encoder, cache=cache):
-            embedded.append(picture)
-            tick()
+    with open_cache(no_cache) as cache:
+        try:
+            with progress("pictures", len(paths)) as tick:
+                for picture in embed_pictures(paths, encoder, cache=cache):
+                    embedded.append(picture)
+                    tick()
+        except KeyboardInterrupt:
+            click.echo("kyara: interrupted; nothing was written", err=True)
+            return EXIT_INTERRUPTED
     failed = [str(picture.error) for picture in embedded if picture.error is not None]
     if len(failed) == len(paths):
         report_skipped(failed, len(paths))
@@ -94,8 +103,10 @@ def _write(out: Path, pictures: list[EmbeddedPicture], encoder: Encoder) -> int:
             )
         part.replace(out)
     except OSError as error:
-        part.unlink(missing_ok=True)
         raise OutputError(f"cannot write it: {error.strerror or error}", where=out) from error
+    finally:  # also when Ctrl-C comes
+        with contextlib.suppress(OSError):
+            part.unlink()
     return len(paths)
 
 

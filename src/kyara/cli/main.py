@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import importlib
+import io
 import os
 import sys
 from typing import Any
 
 import click
 
-from kyara.errors import KyaraError
+from kyara.errors import KyaraError, one_line
 
 COMMANDS = {
     "compare": "Do two pictures show the same character?",
@@ -66,6 +67,9 @@ def main() -> None:
 
 def run(command: click.Command, arguments: list[str], **extra: Any) -> None:
     """Run a click command as the process's own, and exit with its code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a name that the terminal cannot show
+            stream.reconfigure(errors="backslashreplace")
     try:
         code = command.main(arguments, standalone_mode=False, **extra)
         _flush()
@@ -81,8 +85,14 @@ def run(command: click.Command, arguments: list[str], **extra: Any) -> None:
         click.echo("kyara: interrupted", err=True)
         code = EXIT_INTERRUPTED
     except BrokenPipeError:  # the reader, such as `head`, has had enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         code = 0
+    except Exception as error:  # a mistake in Kyara, or a computer that fails
+        if "--debug" in arguments:
+            raise
+        kind = type(error).__name__
+        click.echo(f"kyara: {kind}: {one_line(error)} (kyara --debug … shows where)", err=True)
+        code = 1
     sys.exit(code if isinstance(code, int) else 0)
 
 
@@ -93,4 +103,10 @@ def _flush() -> None:
     except BrokenPipeError:
         raise
     except OSError as error:
+        _drop_output()
         raise KyaraError(f"cannot write the results: {error.strerror}") from error
+
+
+def _drop_output() -> None:
+    # Python flushes once more at exit, and would complain.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

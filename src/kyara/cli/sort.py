@@ -105,7 +105,11 @@ def command(
         inbox, read_cast(cast), out, aggregation, threshold, Action(action), dry_run
     )
     with open_cache(no_cache) as cache:
-        result = sort_pictures(request, encoder, cache=cache, progress=progress)
+        try:
+            result = sort_pictures(request, encoder, cache=cache, progress=progress)
+        except KeyboardInterrupt:
+            click.echo("kyara: interrupted; no file was touched yet", err=True)
+            return EXIT_INTERRUPTED
     return report_sorted(result, output, dry_run=dry_run)
 
 
@@ -136,7 +140,7 @@ def report_sorted(result: SortResult, output: str | None = None, *, dry_run: boo
     if result.interrupted:
         click.echo("kyara: interrupted; run the same command again to go on", err=True)
         return EXIT_INTERRUPTED
-    failed = [f"{printable(row.path)}: {row.error}" for row in rows if row.error]
+    failed = [printable(f"{row.path}: {row.error}") for row in rows if row.error]
     bad = [str(error) for error in result.bad_references]
     return report_skipped(bad + failed, len(rows) + len(bad))
 
@@ -168,7 +172,7 @@ def _cells(row: PictureRow) -> tuple[str, ...]:
     runner_up = "" if row.runner_up is None else f"{row.runner_up} {row.runner_up_score:.2f}"
     return (
         printable(row.path),
-        printable(row.character) if row.character else f"({row.error})",
+        printable(row.character) if row.character else printable(f"({row.error})"),
         "" if row.score is None else f"{row.score:.2f}",
         "" if row.probability is None else f"{row.probability:.2f}",
         printable(runner_up),

@@ -20,7 +20,7 @@ __all__ = ["REFERENCES", "Trials", "calibrate", "fit_logistic"]
 REFERENCES = 5
 """References per character, where a character has more pictures than that."""
 
-FALSE_ACCEPTANCE = 0.01
+FALSE_ACCEPTANCE = 0.05
 """Share of the probes against a wrong character that `any` and `avg` let pass."""
 
 _DRAWS = 5
@@ -78,9 +78,9 @@ def calibrate(
     - `pair`: all pairs of pictures. The threshold is where the probability is 0.5, so that
       score, probability and verdict never contradict each other.
     - `any`, `avg`: each picture against the characters of its source, `REFERENCES` references
-      each (as many as there are, if fewer). The threshold lets 1 % of the trials against a
+      each (as many as there are, if fewer). The threshold lets 5 % of the trials against a
       wrong character pass. With a gallery of many characters there are as many such trials
-      per picture, so more than 1 % of strangers get a name.
+      per picture, so more than 5 % of strangers get a name.
 
     Args:
         sources: the embeddings by source, as `embed_dataset` makes them.

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from kyara.errors import OutputError
+from kyara.errors import OutputError, printable
 from kyara.organise.plan import Action, Operation, Status
 
 __all__ = ["apply_plan"]
@@ -24,20 +24,33 @@ def apply_plan(operations: Iterable[Operation]) -> Iterator[Operation]:
     file. A moved picture leaves its old place only when it is in the new one.
     """
     for operation in operations:
-        if operation.status is not Status.NEW:
+        if operation.status is Status.FAILED or _is_there(operation):
             yield operation
             continue
         try:
-            operation.target.parent.mkdir(parents=True, exist_ok=True)
+            _make_folder(operation.target.parent)
             _ACTIONS[operation.action](operation.source, operation.target)
-            yield operation
         except OSError as error:
             problem = OutputError(
-                f"cannot {operation.action.value} it: {error.strerror or error}",
+                f"cannot {operation.action.value} it to {printable(str(operation.target))}: "
+                f"{error.strerror or error}",
                 where=operation.source,
-                hint=f"to {operation.target}",
             )
             yield replace(operation, status=Status.FAILED, error=problem)
+        else:
+            yield replace(operation, status=Status.NEW)
+
+
+def _is_there(operation: Operation) -> bool:
+    # Should the same picture, from elsewhere, have failed to get there, this one is needed.
+    return operation.status is Status.THERE and os.path.lexists(operation.target)
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:
+        raise NotADirectoryError(errno.ENOTDIR, "a file is in place of the folder") from error
 
 
 def _copy(source: Path, target: Path) -> None:
@@ -61,7 +74,11 @@ def _move(source: Path, target: Path) -> None:
             raise
         except OSError:  # another file system, or one without links
             _copy(source, target)
-    source.unlink()
+    try:
+        source.unlink()
+    except OSError:
+        target.unlink()  # a picture that may not leave is not in two places either
+        raise
 
 
 def _link(source: Path, target: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator
@@ -62,46 +63,71 @@ def make_plan(
 
     A picture keeps its name. Where another picture has that name (also in other case, for
     file systems that cannot tell), the first eight digits of its digest are added:
-    `name~1a2b3c4d.png`. The name depends on the content alone, so a second run finds what
-    the first one made.
+    `name~1a2b3c4d.png`. A picture that lies there already under one of its names stays as it
+    is, so a second run finds what the first one made, in whatever order.
 
     Args:
         digest_of: the digest of a file that already lies below `root`.
     """
-    planned: dict[str, bytes] = {}
-    return [_plan_one(filing, root, action, digest_of, planned) for filing in filings]
+    filings = list(filings)
+    names = _Names((root / filing.folder for filing in filings), digest_of)
+    return [_plan_one(filing, root, action, names) for filing in filings]
 
 
-def _plan_one(
-    filing: Filing,
-    root: Path,
-    action: Action,
-    digest_of: Callable[[Path], bytes],
-    planned: dict[str, bytes],
-) -> Operation:
-    for target in _names(root / filing.folder, filing):
-        key = unicodedata.normalize("NFC", os.fspath(target)).casefold()
-        taken = planned.get(key)
-        if taken is None and os.path.lexists(target):
-            # What cannot be read keeps its name, as another picture would.
-            taken = _digest_or_none(target, digest_of) or b""
-        if taken is None or taken == filing.digest:
-            planned[key] = filing.digest
-            status = Status.NEW if taken is None else Status.THERE
-            return Operation(action, filing.source, target, filing.digest, status)
-    problem = OutputError("every name for it is taken", where=target)
-    return Operation(action, filing.source, target, filing.digest, Status.FAILED, problem)
+def _plan_one(filing: Filing, root: Path, action: Action, names: _Names) -> Operation:
+    targets = list(_candidates(root / filing.folder, filing))
+    for target in targets:
+        there = names.where(target, filing.digest)
+        if there is not None:
+            return Operation(action, filing.source, there, filing.digest, Status.THERE)
+    for target in targets:
+        if names.take(target, filing.digest):
+            return Operation(action, filing.source, target, filing.digest, Status.NEW)
+    problem = OutputError("every name for it is taken", where=targets[0])
+    return Operation(action, filing.source, targets[0], filing.digest, Status.FAILED, problem)
 
 
-def _names(folder: Path, filing: Filing) -> Iterator[Path]:
+class _Names:
+    """What lies or will lie in some folders, by name; letter case makes no difference."""
+
+    def __init__(self, folders: Iterable[Path], digest_of: Callable[[Path], bytes]) -> None:
+        self._digest_of = digest_of
+        self._files: dict[str, list[Path]] = {}
+        self._digests: dict[Path, bytes | None] = {}
+        for folder in dict.fromkeys(folders):
+            with contextlib.suppress(OSError):  # not there yet, or it will not take files either
+                for name in sorted(os.listdir(folder)):
+                    self._files.setdefault(_key(folder / name), []).append(folder / name)
+
+    def where(self, target: Path, digest: bytes) -> Path | None:
+        """The file with that content that has the name of `target`, if there is one."""
+        for path in self._files.get(_key(target), []):
+            if path.parent == target.parent and self._digest(path) == digest:
+                return path
+        return None
+
+    def take(self, target: Path, digest: bytes) -> bool:
+        """Reserve the name, unless something else has it."""
+        if _key(target) in self._files:
+            return False
+        self._files[_key(target)] = [target]
+        self._digests[target] = digest
+        return True
+
+    def _digest(self, path: Path) -> bytes | None:
+        if path not in self._digests:
+            self._digests[path] = None  # what cannot be read is not the same
+            with contextlib.suppress(OSError):
+                self._digests[path] = self._digest_of(path)
+        return self._digests[path]
+
+
+def _key(target: Path) -> str:
+    return unicodedata.normalize("NFC", os.fspath(target)).casefold()
+
+
+def _candidates(folder: Path, filing: Filing) -> Iterator[Path]:
     name, digits = filing.source, filing.digest.hex()
     yield folder / name.name
     yield folder / f"{name.stem}~{digits[:8]}{name.suffix}"
     yield folder / f"{name.stem}~{digits}{name.suffix}"
-
-
-def _digest_or_none(path: Path, digest_of: Callable[[Path], bytes]) -> bytes | None:
-    try:
-        return digest_of(path)
-    except OSError:
-        return None

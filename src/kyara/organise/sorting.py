@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -73,10 +74,10 @@ def sort_pictures(
     was done; earlier, nothing was done yet, and KeyboardInterrupt passes through.
 
     Raises:
-        UsageError: the inbox is missing, or it or a character has no usable picture.
+        UsageError: the inbox is missing, or it or a character has no usable picture, or the
+            results cannot go where they should.
     """
-    if not request.inbox.exists():
-        raise UsageError("there is no such file or folder", where=request.inbox)
+    _check_places(request)
     skip = [request.out, *(character.folder for character in request.cast)]
     paths = find_pictures([request.inbox], skip=skip)
     if not paths:
@@ -95,6 +96,16 @@ def sort_pictures(
     return SortResult(
         [(answer, of_source.get(answer.path)) for answer in answers], bad_references, interrupted
     )
+
+
+def _check_places(request: SortRequest) -> None:
+    inbox, out = os.path.realpath(request.inbox), os.path.realpath(request.out)
+    if not os.path.lexists(inbox):
+        raise UsageError("there is no such file or folder", where=request.inbox)
+    if inbox == out:
+        raise UsageError("the results cannot go to the inbox itself", where=request.out)
+    if os.path.lexists(out) and not os.path.isdir(out):  # noqa: PTH112 (see find_pictures)
+        raise UsageError("this is a file, where a folder is needed", where=request.out)
 
 
 def _identify_all(

@@ -64,7 +64,7 @@ class _Segment:
 
 def _segments(data: bytes) -> list[_Segment]:
     """Everything from the first marker to the end of the picture, scans with their data."""
-    segments = []
+    segments: list[_Segment] = []
     begin = 2
     while True:
         found = _MARKER.match(data, begin)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import torch
 from pytorch_metric_learning import losses
@@ -22,6 +22,7 @@ class EmbeddingNet(nn.Module):
     forerunner's checkpoints have, so both kinds convert in one way.
     """
 
+    embedder: nn.Sequential
     mean: Tensor
     std: Tensor
 
@@ -37,10 +38,9 @@ class EmbeddingNet(nn.Module):
         self.register_buffer("std", std * 255.0, persistent=False)
 
     @property
-    def features(self) -> int:
-        """Numbers that the trunk gives to the projection."""
-        width: int = self.embedder[1].weight.shape[1]
-        return width
+    def projection(self) -> nn.Linear:
+        """The layer that makes embeddings of features."""
+        return cast(nn.Linear, self.embedder[1])
 
     def describe(self, pixels: Tensor) -> Tensor:
         """Pixels (n, 3, h, w) to the trunk's features (n, f)."""
@@ -67,7 +67,7 @@ class Objective(nn.Module):
         self.head = (
             nn.Identity()
             if target_dimension is None
-            else nn.Linear(self.net.features, target_dimension)
+            else nn.Linear(self.net.projection.in_features, target_dimension)
         )
 
     def forward(self, pixels: Tensor, labels: Tensor, targets: Tensor | None) -> Tensor:

@@ -42,15 +42,14 @@ def whiten(net: EmbeddingNet, crops: PixelArray, labels: NDArray[np.intp]) -> No
     values, vectors = np.linalg.eigh(covariance)
     normalised = vectors * np.maximum(values, 1e-12) ** -0.5
     projection = normalised @ _main_directions((features - mean) @ normalised, net)
-    linear = net.embedder[1]
     with torch.no_grad():
-        linear.weight.copy_(torch.from_numpy(projection.T))
-        linear.bias.copy_(torch.from_numpy(-mean @ projection))
+        net.projection.weight.copy_(torch.from_numpy(projection.T))
+        net.projection.bias.copy_(torch.from_numpy(-mean @ projection))
 
 
 def _main_directions(features: NDArray[np.float64], net: EmbeddingNet) -> NDArray[np.float64]:
     """An orthonormal basis (f, d) of the d directions in which features (n, f) vary most."""
-    dimension = net.embedder[1].weight.shape[0]
+    dimension = net.projection.out_features
     _, vectors = np.linalg.eigh(np.cov(features.T))
     return np.asarray(vectors[:, ::-1][:, :dimension])
 

@@ -1,0 +1,171 @@
+"""The main job, called as a library."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+import kyara
+from kyara.encode.cache import EmbeddingCache
+from kyara.encode.encoder import Encoder
+from kyara.errors import UsageError
+from kyara.organise import sorting
+from kyara.organise.plan import Operation, Status
+from kyara.organise.sorting import SortRequest, SortResult, sort_pictures
+from tests.conftest import draw
+from tests.support import TORN, files, tree
+
+SORTED = {
+    *("ruby/r1.png", "ruby/r2.jpg", "jade/j1.png", "jade/j2.jpg"),
+    *("azure/a1.png", "azure/a2.jpg", "unknown/who.png"),
+}
+
+
+@pytest.fixture
+def encoder(tiny_plugin: Path) -> Encoder:
+    return kyara.open_encoder(str(tiny_plugin))
+
+
+@pytest.fixture
+def request_of(cast: Path, inbox: Path, tmp_path: Path) -> Callable[..., SortRequest]:
+    def make(**changes: object) -> SortRequest:
+        settings: dict[str, object] = {
+            "inbox": inbox,
+            "cast": kyara.read_cast(cast),
+            "out": tmp_path / "out",
+            "threshold": 0.8,
+        }
+        return SortRequest(**(settings | changes))  # type: ignore[arg-type]
+
+    return make
+
+
+def test_pictures_are_filed_by_character(
+    request_of: Callable[..., SortRequest], encoder: Encoder, tmp_path: Path
+) -> None:
+    result = sort_pictures(request_of(), encoder)
+    assert files(tmp_path / "out") == SORTED
+    assert result.bad_references == []
+    assert not result.interrupted
+    for answer, operation in result.answers:
+        assert operation is not None
+        assert operation.status is Status.NEW
+        assert operation.target.parent.name == answer.character
+        assert operation.source == answer.path
+
+
+def test_progress_is_told_of_every_step(
+    request_of: Callable[..., SortRequest], encoder: Encoder
+) -> None:
+    totals: dict[str, int] = {}
+    ticks: Counter[str] = Counter()
+
+    @contextmanager
+    def progress(label: str, total: int) -> Iterator[Callable[[], None]]:
+        totals[label] = total
+        yield lambda: ticks.update([label])
+
+    sort_pictures(request_of(), encoder, progress=progress)
+    assert totals == dict(ticks) == {"references": 9, "pictures": 7, "files": 7}
+
+
+def test_the_second_run_reads_no_picture_again(
+    request_of: Callable[..., SortRequest],
+    encoder: Encoder,
+    own_cache: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    for path in tmp_path.rglob("*.*g"):
+        os.utime(path, (1_500_000_000, 1_500_000_000))  # settled
+    cache = EmbeddingCache(own_cache)
+    sort_pictures(request_of(), encoder, cache=cache)
+    before = tree(tmp_path)
+    with monkeypatch.context() as closed:
+        closed.setattr(Path, "open", lambda *_, **__: pytest.fail("a picture was read"))
+        result = sort_pictures(request_of(), encoder, cache=cache)
+    assert {operation.status for _, operation in result.answers if operation} == {Status.THERE}
+    assert tree(tmp_path) == before
+
+
+def test_interrupted_it_returns_what_was_done(
+    request_of: Callable[..., SortRequest],
+    encoder: Encoder,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    original = sorting.apply_plan
+
+    def after_three(plan: list[Operation]) -> Iterator[Operation]:
+        for number, operation in enumerate(original(plan)):
+            if number == 3:
+                raise KeyboardInterrupt
+            yield operation
+
+    monkeypatch.setattr(sorting, "apply_plan", after_three)
+    result: SortResult = sort_pictures(request_of(), encoder)
+    assert result.interrupted
+    assert len(result.answers) == 7
+    done = [operation for _, operation in result.answers if operation is not None]
+    assert [operation.status for operation in done] == [Status.NEW] * 3
+    assert all(operation.target.exists() for operation in done)
+    monkeypatch.undo()
+    again = sort_pictures(request_of(), encoder)
+    assert files(tmp_path / "out") == SORTED
+    statuses = Counter(operation.status for _, operation in again.answers if operation)
+    assert statuses[Status.THERE] >= 3
+
+
+def test_bad_pictures_and_references_are_reported_in_their_place(
+    request_of: Callable[..., SortRequest], encoder: Encoder, inbox: Path, cast: Path
+) -> None:
+    (inbox / "a-torn.png").write_bytes(TORN)
+    (cast / "ruby" / "torn.png").write_bytes(TORN)
+    result = sort_pictures(request_of(), encoder)
+    answer, operation = result.answers[0]
+    assert answer.path == inbox / "a-torn.png"
+    assert answer.error is not None
+    assert operation is None
+    assert len(result.answers) == 8
+    (bad,) = result.bad_references
+    assert bad.where == str(cast / "ruby" / "torn.png")
+
+
+def test_a_character_without_pictures_stops_before_anything_is_written(
+    request_of: Callable[..., SortRequest], encoder: Encoder, cast: Path, tmp_path: Path
+) -> None:
+    for path in (cast / "jade").iterdir():
+        path.write_bytes(TORN)
+    before = tree(tmp_path)
+    with pytest.raises(UsageError, match="'jade' has no usable picture"):
+        sort_pictures(request_of(), encoder)
+    assert tree(tmp_path) == before
+
+
+def test_places_that_make_no_sense_are_refused(
+    request_of: Callable[..., SortRequest], encoder: Encoder, inbox: Path, tmp_path: Path
+) -> None:
+    for missing in ("gone", "n" * 300):
+        with pytest.raises(UsageError, match="no such file or folder"):
+            sort_pictures(request_of(inbox=tmp_path / missing), encoder)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UsageError, match="no pictures are here"):
+        sort_pictures(request_of(inbox=tmp_path / "empty"), encoder)
+    with pytest.raises(UsageError, match="this is a file"):
+        sort_pictures(request_of(out=inbox / "who.png"), encoder)
+    (tmp_path / "alias").symlink_to(inbox)
+    for same in (inbox, tmp_path / "alias", inbox / "more" / ".."):
+        with pytest.raises(UsageError, match="cannot go to the inbox itself"):
+            sort_pictures(request_of(out=same), encoder)
+
+
+def test_a_single_picture_is_an_inbox_too(
+    request_of: Callable[..., SortRequest], encoder: Encoder, inbox: Path, tmp_path: Path
+) -> None:
+    sort_pictures(request_of(inbox=draw(inbox / "one.png", "jade", 20)), encoder)
+    assert files(tmp_path / "out") == {"jade/one.png"}
