@@ -143,7 +143,6 @@ def test_folders_that_may_not_be_listed_are_one_line(
     finally:
         (tmp_path / closed).chmod(0o700)
     assert ran.code in (1, 2)
-    print(ran.err)
     (line,) = ran.err.splitlines()
     assert line.startswith(f"kyara: {closed}: ")
     assert not (tmp_path / "out").exists()

@@ -7,14 +7,17 @@ import sys
 from dataclasses import fields
 from pathlib import Path
 
+import pytest
+
 from kyara.cli.main import COMMANDS
 from kyara.export.rows import PictureRow
 
 DOCS = Path(__file__).parents[2] / "docs"
 
 
-def test_the_command_reference_is_up_to_date() -> None:
-    script = [sys.executable, str(DOCS / "build_reference.py"), "--check"]
+@pytest.mark.parametrize("script_name", ["build_reference.py", "build_numbers.py"])
+def test_generated_parts_are_up_to_date(script_name: str) -> None:
+    script = [sys.executable, str(DOCS / script_name), "--check"]
     ran = subprocess.run(script, capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stderr
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kyara.cli.options import encoder_options, open_cache, open_encoder_for, report_skipped
+from kyara.cli.options import PATH, encoder_options, open_cache, open_encoder_for, report_skipped
 
 if TYPE_CHECKING:
     from kyara.encode.encoder import Encoder
@@ -26,7 +26,7 @@ Examples:
 
 
 @click.command("compare", epilog=EXAMPLE)
-@click.argument("pictures", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("pictures", nargs=-1, required=True, type=PATH)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @encoder_options
 def command(

@@ -11,7 +11,7 @@ import click
 
 from kyara.cli.console import progress
 from kyara.cli.main import EXIT_INTERRUPTED
-from kyara.cli.options import encoder_options, open_cache, open_encoder_for, report_skipped
+from kyara.cli.options import PATH, encoder_options, open_cache, open_encoder_for, report_skipped
 
 if TYPE_CHECKING:
     from kyara.encode.encoder import Encoder
@@ -26,12 +26,12 @@ Example:
 
 
 @click.command("embed", epilog=EXAMPLE)
-@click.argument("pictures", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("pictures", nargs=-1, required=True, type=PATH)
 @click.option(
     "--out",
     required=True,
     metavar="FILE.npz",
-    type=click.Path(path_type=Path),
+    type=PATH,
     help="The file to write; it must not exist yet.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace FILE.npz if it exists.")

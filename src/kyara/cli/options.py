@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
+from pathlib import Path
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -13,7 +15,17 @@ if TYPE_CHECKING:
     from kyara.encode.cache import EmbeddingCache
     from kyara.encode.encoder import Encoder
 
-__all__ = ["encoder_options", "open_cache", "open_encoder_for", "report_skipped", "require_extra"]
+__all__ = [
+    "PATH",
+    "encoder_options",
+    "open_cache",
+    "open_encoder_for",
+    "report_skipped",
+    "require_extra",
+]
+
+PATH = click.Path(path_type=Path, readable=False)
+"""Any path. Whether it can be read shows when it is: one bad picture does not stop the others."""
 
 F = TypeVar("F", bound=Callable[..., Any])
 

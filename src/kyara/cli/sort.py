@@ -12,7 +12,7 @@ import click
 
 from kyara.cli.console import print_table, progress
 from kyara.cli.main import EXIT_INTERRUPTED
-from kyara.cli.options import encoder_options, open_cache, open_encoder_for, report_skipped
+from kyara.cli.options import PATH, encoder_options, open_cache, open_encoder_for, report_skipped
 from kyara.errors import printable
 from kyara.types import Aggregation
 
@@ -35,20 +35,20 @@ ROWS_SHOWN = 60
 
 
 @click.command("sort", epilog=EXAMPLE)
-@click.argument("inbox", type=click.Path(path_type=Path))
+@click.argument("inbox", type=PATH)
 @click.option(
     "--refs",
     "cast",
     required=True,
     metavar="CAST",
-    type=click.Path(path_type=Path),
+    type=PATH,
     help="The characters and their reference pictures.",
 )
 @click.option(
     "--out",
     required=True,
     metavar="DIR",
-    type=click.Path(path_type=Path),
+    type=PATH,
     help="Where a folder per character is made.",
 )
 @click.option(

@@ -37,11 +37,7 @@ def read_cast(path: Path) -> list[CharacterFolder]:
         UsageError: missing, empty, not as described, or with a name that cannot be a folder's.
     """
     if os.path.isdir(path):  # noqa: PTH112 (Path.is_dir raises on what the system refuses)
-        cast = [
-            CharacterFolder(child.name, child)
-            for child in sorted(path.iterdir())
-            if child.is_dir() and not child.name.startswith(".")
-        ]
+        cast = _read_folder(path)
     elif os.path.isfile(path):  # noqa: PTH113
         cast = _read_json(path)
     else:
@@ -89,6 +85,18 @@ def build_gallery(
                 hint="add a reference, or remove the character",
             )
     return Gallery.build(encoder.id, references)
+
+
+def _read_folder(path: Path) -> list[CharacterFolder]:
+    try:
+        children = sorted(path.iterdir())
+    except OSError as error:
+        raise UsageError(f"cannot list this folder: {error.strerror}", where=path) from error
+    return [
+        CharacterFolder(child.name, child)
+        for child in children
+        if os.path.isdir(child) and not child.name.startswith(".")  # noqa: PTH112
+    ]
 
 
 def _read_json(path: Path) -> list[CharacterFolder]:

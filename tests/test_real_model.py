@@ -1,0 +1,114 @@
+"""The shipped model on the example pictures, from end to end."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.conftest import Ran
+from tests.support import files, tree
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+CAST = EXAMPLES / "cast"
+INBOX = EXAMPLES / "inbox"
+
+
+@pytest.fixture(autouse=True)
+def shared_cache(
+    tmp_path_factory: pytest.TempPathFactory, own_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One cache for this page, so that each picture is embedded once."""
+    base = tmp_path_factory.getbasetemp()
+    monkeypatch.setenv("KYARA_CACHE", str(base / "real-model.sqlite"))
+
+
+def test_sorting_the_examples(kyara: Callable[..., Ran], tmp_path: Path) -> None:
+    before = tree(EXAMPLES)
+    arguments = ["sort", INBOX, "--refs", CAST, "--out", tmp_path / "out"]
+    ran = kyara(*arguments, "--json")
+    assert ran.code == 0
+    assert tree(EXAMPLES) == before
+    rows = ran.rows()
+    with (EXAMPLES / "answers.csv").open(encoding="utf-8") as stream:
+        answers = {row["path"]: row["character"] for row in csv.DictReader(stream)}
+    assert {str(Path(row["path"]).relative_to(INBOX)) for row in rows} == set(answers)
+    cast = {path.name for path in CAST.iterdir()}
+    for row in rows:
+        assert row["character"] in cast | {"unknown"}
+        assert row["error"] is None
+        assert -1.001 <= row["score"] <= 1.001
+        assert row["done"] == "new"
+        assert Path(row["target"]).is_file()
+        assert row["runner_up"] in cast - {Path(row["nearest"]).parent.name}
+    assert len(files(tmp_path / "out")) == len(answers)
+    done = tree(tmp_path / "out")
+    assert {row["done"] for row in kyara(*arguments, "--json").rows()} == {"there"}
+    assert tree(tmp_path / "out") == done
+    # Far better than guessing, which is right in one of seven: strangers are strangers, too.
+    named = kyara(*arguments[:-1], tmp_path / "x", "--json", "--dry-run", "--always-name").rows()
+    known = [row for row in named if answers[str(Path(row["path"]).relative_to(INBOX))] in cast]
+    right = [
+        row["character"] == answers[str(Path(row["path"]).relative_to(INBOX))] for row in known
+    ]
+    assert np.mean(right) > 0.5
+
+
+@pytest.fixture
+def embedded(kyara: Callable[..., Ran], tmp_path: Path) -> dict[str, np.ndarray]:
+    ran = kyara("embed", CAST, "--out", tmp_path / "cast.npz")
+    assert (ran.code, ran.err) == (0, "")
+    with np.load(tmp_path / "cast.npz") as found:
+        return dict(found)
+
+
+def test_embeddings_are_unit_vectors_that_differ(embedded: dict[str, np.ndarray]) -> None:
+    vectors = embedded["embeddings"]
+    assert vectors.shape == (29, 500)
+    assert vectors.dtype == np.float32
+    assert np.linalg.norm(vectors, axis=1) == pytest.approx(1, abs=1e-5)
+    similar = vectors @ vectors.T
+    assert (similar[~np.eye(29, dtype=bool)] < 0.9999).all()
+    assert str(embedded["encoder"]).startswith("res18_single@")
+
+
+def test_pictures_of_one_character_are_more_alike(embedded: dict[str, np.ndarray]) -> None:
+    names = np.array([Path(path).parent.name for path in embedded["paths"]])
+    scores = embedded["embeddings"] @ embedded["embeddings"].T
+    pairs = np.triu(np.ones_like(scores, dtype=bool), k=1)
+    same = names[:, None] == names[None]
+    assert scores[pairs & same].mean() > scores[pairs & ~same].mean()
+
+
+def test_comparing(kyara: Callable[..., Ran], embedded: dict[str, np.ndarray]) -> None:
+    pair = [CAST / "dee" / f"dee-{n}.png" for n in (1, 2)]
+    found = kyara("compare", *pair, "--json").json()
+    rows = [embedded["paths"].tolist().index(str(path)) for path in pair]
+    a, b = embedded["embeddings"][rows]
+    assert found["score"] == pytest.approx(float(a @ b), abs=1e-3)
+    ran = kyara("compare", *pair, CAST / "priya" / "priya-1.png")
+    assert (ran.code, ran.err) == (0, "")
+    assert "dee-1.png" in ran.out
+
+
+def test_a_picture_is_most_like_itself_however_it_is_stored(
+    kyara: Callable[..., Ran], tmp_path: Path, embedded: dict[str, np.ndarray]
+) -> None:
+    """As JPEG, and on its side with an EXIF tag that says so."""
+    from PIL import ExifTags, Image
+
+    original = CAST / "ethan" / "ethan-1.png"
+    with Image.open(original) as opened:
+        image = Image.new("RGB", opened.size, (255, 255, 255))
+        image.paste(opened, mask=opened.getchannel("A") if opened.mode == "RGBA" else None)
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    image.save(tmp_path / "flat.png")
+    image.save(tmp_path / "a.jpg", quality=92)
+    image.transpose(Image.Transpose.ROTATE_90).save(tmp_path / "b.jpg", quality=92, exif=exif)
+    paths = [tmp_path / name for name in ("flat.png", "a.jpg", "b.jpg")]
+    scores = np.array(kyara("compare", *paths, "--json").json()["scores"])
+    assert scores.min() > 0.9
