@@ -18,12 +18,13 @@ if TYPE_CHECKING:
     from kyara.errors import KyaraError
     from kyara.identify.answer import Answer, answer_pictures
     from kyara.identify.calibration import verify
-    from kyara.identify.gallery import Gallery, identify
+    from kyara.identify.gallery import Gallery
     from kyara.identify.references import build_gallery, read_cast
     from kyara.organise.sorting import SortRequest, SortResult, sort_pictures
     from kyara.plugins.discover import open_encoder
     from kyara.types import Aggregation, Box, Detection, Match, Verification
 
+# No name may be that of a sub-package: importing kyara.identify would put it in its place.
 _HOME = {
     "Aggregation": "kyara.types",
     "Answer": "kyara.identify.answer",
@@ -40,7 +41,6 @@ _HOME = {
     "answer_pictures": "kyara.identify.answer",
     "build_gallery": "kyara.identify.references",
     "embed_pictures": "kyara.encode.pipeline",
-    "identify": "kyara.identify.gallery",
     "open_encoder": "kyara.plugins.discover",
     "read_cast": "kyara.identify.references",
     "sort_pictures": "kyara.organise.sorting",
@@ -63,7 +63,6 @@ __all__ = [
     "answer_pictures",
     "build_gallery",
     "embed_pictures",
-    "identify",
     "open_encoder",
     "read_cast",
     "sort_pictures",

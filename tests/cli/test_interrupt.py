@@ -56,7 +56,7 @@ SLOW_ENCODER = TINY_PY.replace(
     "        n = len(crops)",
     "        import pathlib, time\n"
     "        pathlib.Path('waiting').touch()\n"
-    "        time.sleep(1)\n"
+    "        time.sleep(0.2)\n"
     "        n = len(crops)",
 )
 

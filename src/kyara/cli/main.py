@@ -72,7 +72,7 @@ def run(command: click.Command, arguments: list[str], **extra: Any) -> None:
             stream.reconfigure(errors="backslashreplace")
     try:
         code = command.main(arguments, standalone_mode=False, **extra)
-        _flush()
+        sys.stdout.flush()  # here, not at exit: a full disk behind `>` is an error, too
     except KyaraError as error:
         if "--debug" in arguments:
             raise
@@ -90,21 +90,18 @@ def run(command: click.Command, arguments: list[str], **extra: Any) -> None:
     except Exception as error:  # a mistake in Kyara, or a computer that fails
         if "--debug" in arguments:
             raise
-        kind = type(error).__name__
-        click.echo(f"kyara: {kind}: {one_line(error)} (kyara --debug … shows where)", err=True)
+        click.echo(f"kyara: {_unexpected(error)}", err=True)
         code = 1
     sys.exit(code if isinstance(code, int) else 0)
 
 
-def _flush() -> None:
-    # Here, not at exit, so that a full disk behind `>` is an error with a line of its own.
+def _unexpected(error: Exception) -> str:
     try:
         sys.stdout.flush()
-    except BrokenPipeError:
-        raise
-    except OSError as error:
+    except OSError as failure:
         _drop_output()
-        raise KyaraError(f"cannot write the results: {error.strerror}") from error
+        return f"cannot write the results: {failure.strerror}"
+    return f"{type(error).__name__}: {one_line(error)} (kyara --debug … shows where)"
 
 
 def _drop_output() -> None:

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
