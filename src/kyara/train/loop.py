@@ -89,13 +89,18 @@ class _Run:
 
     def _parameter_groups(self) -> list[dict[str, Any]]:
         decayed: list[nn.Parameter] = []
-        plain: list[nn.Parameter] = list(self.objective.loss.parameters())
+        plain: list[nn.Parameter] = []
         for part in (self.objective.net, self.objective.head):
             for parameter in part.parameters():
                 # Biases and batch norm's scales are not decayed (He et al. 2019).
                 (decayed if parameter.ndim > 1 else plain).append(parameter)
-        decay = self.config.optimiser.weight_decay
-        return [{"params": decayed, "weight_decay": decay}, {"params": plain, "weight_decay": 0.0}]
+        config = self.config.optimiser
+        classes = list(self.objective.loss.parameters())
+        return [
+            {"params": decayed, "weight_decay": config.weight_decay, "rate": 1.0},
+            {"params": plain, "weight_decay": 0.0, "rate": 1.0},
+            {"params": classes, "weight_decay": 0.0, "rate": config.class_rate},
+        ]
 
     def learning_rate(self) -> float:
         """Linear warm-up, then half a cosine."""
@@ -106,7 +111,7 @@ class _Run:
     def advance(self, pixels: Tensor, labels: Tensor, indices: Tensor) -> float:
         """One optimiser step on a batch; returns its loss."""
         for group in self.optimiser.param_groups:
-            group["lr"] = self.learning_rate()
+            group["lr"] = self.learning_rate() * group["rate"]
         pixels = pixels.to(self.device, memory_format=torch.channels_last)
         targets = None if self._targets is None else self._targets[indices].to(self.device)
         self.objective.train()

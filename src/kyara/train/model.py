@@ -1,4 +1,4 @@
-"""The network of `res18_single` and its like: a ResNet trunk and one linear projection."""
+"""The networks: a trunk and one linear projection."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torchvision import models
 
 from kyara.errors import UsageError
+from kyara.evaluate.baselines import imagenet_network
 from kyara.train.config import LossConfig, ModelConfig, TrainConfig
 
 __all__ = ["EmbeddingNet", "Objective", "SummedLoss"]
@@ -28,9 +29,7 @@ class EmbeddingNet(nn.Module):
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
-        self.trunk = getattr(models, config.trunk)(weights=None)
-        features = self.trunk.fc.in_features
-        self.trunk.fc = nn.Identity()
+        self.trunk, features = _make_trunk(config)
         self.embedder = nn.Sequential(nn.Identity(), nn.Linear(features, config.dimension))
         shape = (1, 3, 1, 1)
         mean, std = torch.tensor(config.mean).view(shape), torch.tensor(config.std).view(shape)
@@ -54,6 +53,19 @@ class EmbeddingNet(nn.Module):
     def forward(self, pixels: Tensor) -> Tensor:
         """Shape (n, 3, h, w), any dtype, to (n, d)."""
         return self.project(self.describe(pixels))
+
+
+def _make_trunk(config: ModelConfig) -> tuple[nn.Module, int]:
+    """From normalised pixels to pooled features, and how many these are."""
+    if config.trunk == "efficientnet_lite0":
+        trunk = imagenet_network(weights=config.pretrained)
+        return trunk, trunk.num_features
+    if config.pretrained:
+        raise UsageError(f"there are no pretrained weights for {config.trunk}")
+    trunk = getattr(models, config.trunk)(weights=None)
+    features = trunk.fc.in_features
+    trunk.fc = nn.Identity()
+    return trunk, features
 
 
 class Objective(nn.Module):
