@@ -55,9 +55,9 @@ command goes on from the last checkpoint.
 @click.option(
     "--init",
     "begin_from",
-    metavar="RUN",
+    metavar="RUN-OR-PLUGIN",
     type=click.Path(path_type=Path),
-    help="Begin with the weights of another run.",
+    help="Begin with the weights of another run, or of a plugin that `kyara export` made.",
 )
 @click.option(
     "--until",
