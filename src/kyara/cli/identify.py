@@ -22,6 +22,7 @@ from kyara.cli.options import (
     report_skipped,
     threshold_for,
 )
+from kyara.cli.taking import Taking, taking_options
 from kyara.errors import KyaraError, UsageError, printable
 from kyara.types import Aggregation
 
@@ -61,6 +62,7 @@ Examples:
 @click.option("-0", "--null", "nul", is_flag=True, help="Paths on stdin end with NUL, not lines.")
 @click.option("--json", "output", flag_value="json", help="One JSON object per detection and line.")
 @click.option("--csv", "output", flag_value="csv", help="CSV, one row per detection.")
+@taking_options
 @encoder_options
 def command(
     pictures: tuple[str, ...],
@@ -72,6 +74,8 @@ def command(
     nearest: int,
     nul: bool,
     output: str | None,
+    sidecars: tuple[str, ...],
+    report: Path | None,
     plugin: str | None,
     device: str,
     no_cache: bool,
@@ -80,7 +84,7 @@ def command(
 
     For each detection (now: the whole picture) the characters that it is most like, with score
     and probability, the margin to the next, and the reference pictures that say so; or
-    `unknown`. Nothing is copied or moved.
+    `unknown`. No picture is copied, moved or changed.
 
     `-` stands for a list on stdin: paths, or JSON objects with a `path`, one per line. With
     --json each answer is printed as soon as it is known, with all that its object said; so
@@ -98,6 +102,7 @@ def command(
     aggregation = Aggregation(mode)
     threshold = threshold_for(encoder, aggregation, threshold, always_name)
     characters = read_cast(cast)
+    taking = Taking(sidecars, report, encoder.id)
     printer = _Printer(output, top)
     problems: list[KyaraError] = []
     with open_cache(no_cache) as cache:
@@ -118,7 +123,9 @@ def command(
                 embedded = embed_pictures([one.path for one in batch], encoder, cache=cache)
                 with _bar(0 if listed else len(batch), output) as tick:
                     for asked, picture in zip(batch, embedded, strict=True):
-                        printer.show(asked, list(answers_of([picture])))
+                        answers = list(answers_of([picture]))
+                        printer.show(asked, answers)
+                        taking.add(answers, picture.path)
                         tick()
         except KeyboardInterrupt:
             printer.finish()
@@ -129,7 +136,8 @@ def command(
         raise UsageError("no pictures are here", where=pictures[0])
     total = printer.pictures + len(problems) + len(bad_references)
     problems = [*bad_references, *problems, *printer.errors]
-    return report_skipped([str(problem) for problem in problems], total)
+    taken = taking.finish()
+    return report_skipped([str(problem) for problem in problems], total) or taken
 
 
 def _bar(total: int, output: str | None) -> AbstractContextManager[Tick]:

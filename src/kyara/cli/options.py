@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CAST_HELP",
+    "EXIT_SKIPPED",
     "PATH",
     "encoder_options",
     "gallery_options",

@@ -22,6 +22,7 @@ from kyara.cli.options import (
     report_skipped,
     threshold_for,
 )
+from kyara.cli.taking import Taking, taking_options
 from kyara.errors import printable
 from kyara.types import Aggregation
 
@@ -54,6 +55,7 @@ ROWS_SHOWN = 60
 @click.option("--dry-run", is_flag=True, help="Show what would be done; touch nothing.")
 @click.option("--json", "output", flag_value="json", help="One JSON object per picture and line.")
 @click.option("--csv", "output", flag_value="csv", help="CSV, one row per picture.")
+@taking_options
 @encoder_options
 def command(
     inbox: Path,
@@ -65,6 +67,8 @@ def command(
     action: str,
     dry_run: bool,
     output: str | None,
+    sidecars: tuple[str, ...],
+    report: Path | None,
     plugin: str | None,
     device: str,
     no_cache: bool,
@@ -75,7 +79,7 @@ def command(
     Nothing is ever overwritten, and a second run only does what is new.
     """
     from kyara.identify.references import read_cast
-    from kyara.organise.plan import Action
+    from kyara.organise.plan import Action, Status
     from kyara.organise.sorting import SortRequest, sort_pictures
 
     encoder = open_encoder_for(plugin, device)
@@ -84,13 +88,23 @@ def command(
     request = SortRequest(
         inbox, read_cast(cast), out, aggregation, threshold, Action(action), dry_run
     )
+    taking = Taking(sidecars, report, encoder.id)
     with open_cache(no_cache) as cache:
         try:
             result = sort_pictures(request, encoder, cache=cache, progress=progress)
         except KeyboardInterrupt:
             click.echo("kyara: interrupted; no file was touched yet", err=True)
             return EXIT_INTERRUPTED
-    return report_sorted(result, output, dry_run=dry_run)
+    code = report_sorted(result, output, dry_run=dry_run)
+    if code == EXIT_INTERRUPTED:
+        return code
+    for answer, operation in result.answers:
+        if dry_run or operation is None or operation.status is Status.FAILED:
+            taking.add([answer], answer.path, sidecars=False)
+        else:
+            taking.add([answer], operation.target)
+    taken = taking.finish()
+    return code or taken
 
 
 def report_sorted(result: SortResult, output: str | None = None, *, dry_run: bool = False) -> int:
