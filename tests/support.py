@@ -98,12 +98,14 @@ def run_process(
     arguments: Iterable[str],
     cwd: Path,
     before: Callable[[], None] | None = None,
+    stdin: bytes = b"",
     **environment: str,
 ) -> Ran:
-    """Run a command line; `before` is called in the new process."""
+    """Run a command line; `before` is called in the new process, `stdin` is what it reads."""
     ran = subprocess.run(
         list(arguments),
         cwd=cwd,
+        input=stdin,
         capture_output=True,
         preexec_fn=before,
         env={**os.environ, **environment},

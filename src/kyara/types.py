@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, TypeAlias
@@ -17,11 +19,15 @@ __all__ = [
     "FloatArray",
     "Match",
     "PixelArray",
+    "Progress",
     "Verification",
 ]
 
 FloatArray: TypeAlias = NDArray[np.float32]
 PixelArray: TypeAlias = NDArray[np.uint8]
+
+Progress: TypeAlias = Callable[[str, int], AbstractContextManager[Callable[[], None]]]
+"""Opens a progress bar of that label and length; its value is called once per item."""
 
 
 class Aggregation(str, Enum):

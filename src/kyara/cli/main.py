@@ -14,6 +14,7 @@ from kyara.errors import KyaraError, one_line
 
 COMMANDS = {
     "compare": "Do two pictures show the same character?",
+    "identify": "Who is drawn in these pictures?",
     "sort": "Sort a folder of pictures by character.",
     "embed": "Write the embeddings of pictures to a file.",
     "plugins": "List the models that there are.",
@@ -38,6 +39,13 @@ class _Commands(click.Group):
         module = importlib.import_module(f"kyara.cli.{cmd_name}")
         command: click.Command = module.command
         return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:  # the reader has had enough; click would call that a failure
+            _drop_output()
+            return 0
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

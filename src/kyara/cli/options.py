@@ -13,18 +13,29 @@ import click
 if TYPE_CHECKING:
     from kyara.encode.cache import EmbeddingCache
     from kyara.encode.encoder import Encoder
+    from kyara.types import Aggregation
 
 __all__ = [
+    "CAST_HELP",
+    "EXIT_SKIPPED",
     "PATH",
     "encoder_options",
+    "gallery_options",
     "open_cache",
     "open_encoder_for",
     "report_skipped",
     "require_extra",
+    "threshold_for",
 ]
 
 PATH = click.Path(path_type=Path, readable=False)
 """Any path. Whether it can be read shows when it is: one bad picture does not stop the others."""
+
+CAST_HELP = """
+\b
+CAST is a folder with a folder of pictures per character, or a JSON file:
+    {"Yang_Wenli": "references/yang", "Reinhard": "references/reinhard"}
+"""
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -59,6 +70,54 @@ def encoder_options(function: F) -> F:
     ):
         function = option(function)
     return function
+
+
+def gallery_options(function: F) -> F:
+    """`--refs`, `--mode`, `--threshold` and `--always-name`."""
+    for option in (
+        click.option("--always-name", is_flag=True, help="Never answer `unknown`."),
+        click.option(
+            "--threshold",
+            type=float,
+            metavar="SCORE",
+            help="Best scores below this are `unknown`; default: the model's own.",
+        ),
+        click.option(
+            "--mode",
+            default="any",
+            show_default=True,
+            type=click.Choice(["any", "avg"]),
+            help="Judge by the most similar reference, or by the average over all.",
+        ),
+        click.option(
+            "--refs",
+            "cast",
+            required=True,
+            metavar="CAST",
+            type=PATH,
+            help="The characters and their reference pictures.",
+        ),
+    ):
+        function = option(function)
+    return function
+
+
+def threshold_for(
+    encoder: Encoder, aggregation: Aggregation, threshold: float | None, always_name: bool
+) -> float | None:
+    """The score below which the answer is `unknown`, as the options say; None: never.
+
+    Raises:
+        click.UsageError: the options exclude each other.
+    """
+    from kyara.identify.calibration import logistic_for
+
+    if always_name and threshold is not None:
+        raise click.UsageError("--threshold and --always-name exclude each other")
+    if threshold is not None or always_name:
+        return threshold
+    logistic = logistic_for(encoder.calibration, aggregation)
+    return None if logistic is None else logistic.threshold
 
 
 def open_encoder_for(plugin: str | None, device: str) -> Encoder:

@@ -12,12 +12,21 @@ import click
 
 from kyara.cli.console import print_table, progress
 from kyara.cli.main import EXIT_INTERRUPTED
-from kyara.cli.options import PATH, encoder_options, open_cache, open_encoder_for, report_skipped
+from kyara.cli.options import (
+    CAST_HELP,
+    PATH,
+    encoder_options,
+    gallery_options,
+    open_cache,
+    open_encoder_for,
+    report_skipped,
+    threshold_for,
+)
+from kyara.cli.taking import Taking, taking_options
 from kyara.errors import printable
 from kyara.types import Aggregation
 
 if TYPE_CHECKING:
-    from kyara.encode.encoder import Encoder
     from kyara.export.rows import PictureRow
     from kyara.organise.sorting import SortResult
 
@@ -26,24 +35,13 @@ EXAMPLE = """
 Examples:
     kyara sort inbox --refs cast --out sorted
     kyara sort inbox --refs cast --out sorted --dry-run --csv > answers.csv
-
-\b
-CAST is a folder with a folder of pictures per character, or a JSON file:
-    {"Yang_Wenli": "references/yang", "Reinhard": "references/reinhard"}
 """
 ROWS_SHOWN = 60
 
 
-@click.command("sort", epilog=EXAMPLE)
+@click.command("sort", epilog=EXAMPLE + CAST_HELP)
 @click.argument("inbox", type=PATH)
-@click.option(
-    "--refs",
-    "cast",
-    required=True,
-    metavar="CAST",
-    type=PATH,
-    help="The characters and their reference pictures.",
-)
+@gallery_options
 @click.option(
     "--out",
     required=True,
@@ -51,26 +49,13 @@ ROWS_SHOWN = 60
     type=PATH,
     help="Where a folder per character is made.",
 )
-@click.option(
-    "--mode",
-    default="any",
-    show_default=True,
-    type=click.Choice(["any", "avg"]),
-    help="Judge by the most similar reference, or by the average over all.",
-)
-@click.option(
-    "--threshold",
-    type=float,
-    metavar="SCORE",
-    help="Best scores below this are `unknown`; default: the model's own.",
-)
-@click.option("--always-name", is_flag=True, help="Never answer `unknown`.")
 @click.option("--copy", "action", flag_value="copy", default="copy", help="Copy (the default).")
 @click.option("--move", "action", flag_value="move", help="Move instead.")
 @click.option("--link", "action", flag_value="link", help="Hard links instead: no more space.")
 @click.option("--dry-run", is_flag=True, help="Show what would be done; touch nothing.")
 @click.option("--json", "output", flag_value="json", help="One JSON object per picture and line.")
 @click.option("--csv", "output", flag_value="csv", help="CSV, one row per picture.")
+@taking_options
 @encoder_options
 def command(
     inbox: Path,
@@ -82,6 +67,8 @@ def command(
     action: str,
     dry_run: bool,
     output: str | None,
+    sidecars: tuple[str, ...],
+    report: Path | None,
     plugin: str | None,
     device: str,
     no_cache: bool,
@@ -92,32 +79,32 @@ def command(
     Nothing is ever overwritten, and a second run only does what is new.
     """
     from kyara.identify.references import read_cast
-    from kyara.organise.plan import Action
+    from kyara.organise.plan import Action, Status
     from kyara.organise.sorting import SortRequest, sort_pictures
 
-    if always_name and threshold is not None:
-        raise click.UsageError("--threshold and --always-name exclude each other")
     encoder = open_encoder_for(plugin, device)
     aggregation = Aggregation(mode)
-    if threshold is None and not always_name:
-        threshold = _default_threshold(encoder, aggregation)
+    threshold = threshold_for(encoder, aggregation, threshold, always_name)
     request = SortRequest(
         inbox, read_cast(cast), out, aggregation, threshold, Action(action), dry_run
     )
+    taking = Taking(sidecars, report, encoder.id)
     with open_cache(no_cache) as cache:
         try:
             result = sort_pictures(request, encoder, cache=cache, progress=progress)
         except KeyboardInterrupt:
             click.echo("kyara: interrupted; no file was touched yet", err=True)
             return EXIT_INTERRUPTED
-    return report_sorted(result, output, dry_run=dry_run)
-
-
-def _default_threshold(encoder: Encoder, aggregation: Aggregation) -> float | None:
-    from kyara.identify.calibration import logistic_for
-
-    logistic = logistic_for(encoder.calibration, aggregation)
-    return None if logistic is None else logistic.threshold
+    code = report_sorted(result, output, dry_run=dry_run)
+    if code == EXIT_INTERRUPTED:
+        return code
+    for answer, operation in result.answers:
+        if dry_run or operation is None or operation.status is Status.FAILED:
+            taking.add([answer], answer.path, sidecars=False)
+        else:
+            taking.add([answer], operation.target)
+    taken = taking.finish()
+    return code or taken
 
 
 def report_sorted(result: SortResult, output: str | None = None, *, dry_run: bool = False) -> int:

@@ -10,19 +10,16 @@ from pathlib import Path
 
 from kyara.encode.cache import EmbeddingCache, FileState, digest_with
 from kyara.encode.encoder import Encoder
-from kyara.encode.pipeline import EmbeddedPicture, embed_pictures
+from kyara.encode.pipeline import embed_pictures
 from kyara.errors import PictureError, UsageError
 from kyara.identify.answer import Answer, answer_pictures
-from kyara.identify.references import CharacterFolder, build_gallery
+from kyara.identify.references import CharacterFolder, load_gallery
 from kyara.organise.apply import apply_plan
 from kyara.organise.plan import Action, Filing, Operation, Status, make_plan
 from kyara.pictures.find import find_pictures
-from kyara.types import Aggregation
+from kyara.types import Aggregation, Progress
 
-__all__ = ["Progress", "SortRequest", "SortResult", "sort_pictures"]
-
-Progress = Callable[[str, int], AbstractContextManager[Callable[[], None]]]
-"""Opens a progress bar of that label and length; its value is called once per item."""
+__all__ = ["SortRequest", "SortResult", "sort_pictures"]
 
 
 @dataclass(frozen=True)
@@ -115,16 +112,7 @@ def _identify_all(
     cache: EmbeddingCache | None,
     progress: Progress,
 ) -> tuple[list[Answer], list[PictureError]]:
-    bad_references: list[PictureError] = []
-    references = sum(len(find_pictures([character.folder])) for character in request.cast)
-    with progress("references", references) as tick:
-
-        def note(picture: EmbeddedPicture) -> None:
-            tick()
-            if picture.error is not None:
-                bad_references.append(picture.error)
-
-        gallery = build_gallery(request.cast, encoder, cache=cache, on_picture=note)
+    gallery, bad_references = load_gallery(request.cast, encoder, cache=cache, progress=progress)
     answers = []
     with progress("pictures", len(paths)) as tick:
         embedded = embed_pictures(paths, encoder, cache=cache)
