@@ -16,6 +16,8 @@ COMMANDS = {
     "compare": "Do two pictures show the same character?",
     "identify": "Who is drawn in these pictures?",
     "sort": "Sort a folder of pictures by character.",
+    "apply": "Carry out a plan that `kyara sort --plan` wrote.",
+    "undo": "Put everything back as it was before a sort.",
     "embed": "Write the embeddings of pictures to a file.",
     "plugins": "List the models that there are.",
     "cache": "Look at, or clear, the embeddings that are kept.",

@@ -35,6 +35,9 @@ EXAMPLE = """
 Examples:
     kyara sort inbox --refs cast --out sorted
     kyara sort inbox --refs cast --out sorted --dry-run --csv > answers.csv
+    kyara sort inbox --refs cast --out sorted --plan plan.json
+    kyara apply plan.json
+    kyara undo sorted
 """
 ROWS_SHOWN = 60
 
@@ -52,7 +55,15 @@ ROWS_SHOWN = 60
 @click.option("--copy", "action", flag_value="copy", default="copy", help="Copy (the default).")
 @click.option("--move", "action", flag_value="move", help="Move instead.")
 @click.option("--link", "action", flag_value="link", help="Hard links instead: no more space.")
+@click.option("--symlink", "action", flag_value="symlink", help="Symbolic links instead.")
 @click.option("--dry-run", is_flag=True, help="Show what would be done; touch nothing.")
+@click.option(
+    "--plan",
+    "plan_file",
+    metavar="FILE",
+    type=PATH,
+    help="Write what would be done to FILE, for `kyara apply`; touch nothing else.",
+)
 @click.option("--json", "output", flag_value="json", help="One JSON object per picture and line.")
 @click.option("--csv", "output", flag_value="csv", help="CSV, one row per picture.")
 @taking_options
@@ -66,6 +77,7 @@ def command(
     always_name: bool,
     action: str,
     dry_run: bool,
+    plan_file: Path | None,
     output: str | None,
     sidecars: tuple[str, ...],
     report: Path | None,
@@ -76,12 +88,17 @@ def command(
     """Sort the pictures in INBOX into a folder per character.
 
     Folders are searched with all below them. Pictures of nobody in the cast go to `unknown`.
-    Nothing is ever overwritten, and a second run only does what is new.
+    Nothing is ever overwritten, and a second run only does what is new. `kyara undo` puts
+    everything back.
     """
     from kyara.identify.references import read_cast
     from kyara.organise.plan import Action, Status
+    from kyara.organise.planfile import require_new, save_plan
     from kyara.organise.sorting import SortRequest, sort_pictures
 
+    if plan_file is not None:
+        dry_run = True
+        require_new(plan_file)
     encoder = open_encoder_for(plugin, device)
     aggregation = Aggregation(mode)
     threshold = threshold_for(encoder, aggregation, threshold, always_name)
@@ -95,6 +112,9 @@ def command(
         except KeyboardInterrupt:
             click.echo("kyara: interrupted; no file was touched yet", err=True)
             return EXIT_INTERRUPTED
+    if plan_file is not None:
+        save_plan(result.plan, plan_file)
+        click.echo(printable(f"kyara: next: kyara apply {plan_file}"), err=True)
     code = report_sorted(result, output, dry_run=dry_run)
     if code == EXIT_INTERRUPTED:
         return code
@@ -122,8 +142,8 @@ def report_sorted(result: SortResult, output: str | None = None, *, dry_run: boo
         write_csv(rows, sys.stdout)
     else:
         _print_tables(rows)
-    summary = _summary(rows, dry_run)
-    click.echo(summary, err=output is not None)
+    counts = Counter(row.done for row in rows if row.done is not None)
+    click.echo(summary(counts, dry_run), err=output is not None)
     if result.interrupted:
         click.echo("kyara: interrupted; run the same command again to go on", err=True)
         return EXIT_INTERRUPTED
@@ -171,8 +191,8 @@ def _mean_probability(rows: Sequence[PictureRow]) -> str:
     return f"{sum(values) / len(values):.2f}" if values else ""
 
 
-def _summary(rows: Sequence[PictureRow], dry_run: bool) -> str:
-    counts = Counter(row.done for row in rows if row.done is not None)
+def summary(counts: Counter[str], dry_run: bool) -> str:
+    """How many files are new, and how many were there, in a sentence."""
     parts = [f"{counts['new']} {'would be filed' if dry_run else 'filed'}"]
     if counts["there"]:
         parts.append(f"{counts['there']} were there already")

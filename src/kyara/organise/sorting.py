@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,11 +15,12 @@ from kyara.errors import PictureError, UsageError
 from kyara.identify.answer import Answer, answer_pictures
 from kyara.identify.references import CharacterFolder, load_gallery
 from kyara.organise.apply import apply_plan
-from kyara.organise.plan import Action, Filing, Operation, Status, make_plan
+from kyara.organise.plan import Action, Filing, Operation, Plan, Status, make_plan
+from kyara.organise.undo import recover
 from kyara.pictures.find import find_pictures
 from kyara.types import Aggregation, Progress
 
-__all__ = ["SortRequest", "SortResult", "sort_pictures"]
+__all__ = ["SortRequest", "SortResult", "carry_out", "sort_pictures"]
 
 
 @dataclass(frozen=True)
@@ -45,11 +46,13 @@ class SortResult:
 
     Attributes:
         bad_references: references that could not be used.
-        interrupted: Ctrl-C came; the operations that were not begun are missing.
+        plan: what was or would be done.
+        interrupted: Ctrl-C came; the operations that were not begun are missing in `answers`.
     """
 
     answers: list[tuple[Answer, Operation | None]]
     bad_references: list[PictureError]
+    plan: Plan
     interrupted: bool = False
 
 
@@ -73,8 +76,11 @@ def sort_pictures(
     Raises:
         UsageError: the inbox is missing, or it or a character has no usable picture, or the
             results cannot go where they should.
+        OutputError: the journal cannot be begun; nothing was done.
     """
     _check_places(request)
+    if not request.dry_run:
+        recover(request.out)
     skip = [request.out, *(character.folder for character in request.cast)]
     paths = find_pictures([request.inbox], skip=skip)
     if not paths:
@@ -85,14 +91,47 @@ def sort_pictures(
         for answer in answers
         if answer.digest is not None and answer.character is not None
     ]
-    plan = make_plan(filings, request.out, request.action, lambda p: digest_with(cache, p))
-    interrupted = False
-    if not request.dry_run:
-        plan, interrupted = _carry_out(plan, cache, progress)
-    of_source = {operation.source: operation for operation in plan}
-    return SortResult(
-        [(answer, of_source.get(answer.path)) for answer in answers], bad_references, interrupted
+    plan = make_plan(
+        filings,
+        request.out,
+        request.action,
+        lambda path: digest_with(cache, path),
+        inbox=request.inbox,
     )
+    done, interrupted = list(plan.operations), False
+    if not request.dry_run:
+        done, interrupted = carry_out(plan, cache=cache, progress=progress)
+    of_source = {operation.source: operation for operation in done}
+    return SortResult(
+        [(answer, of_source.get(answer.path)) for answer in answers],
+        bad_references,
+        plan,
+        interrupted,
+    )
+
+
+def carry_out(
+    plan: Plan, *, cache: EmbeddingCache | None = None, progress: Progress = _silent
+) -> tuple[list[Operation], bool]:
+    """Apply the plan; returns the operations that were begun, and whether Ctrl-C came.
+
+    Raises:
+        OutputError: the journal cannot be begun; nothing was done.
+    """
+    done: list[Operation] = []
+    interrupted = False
+    try:
+        with progress("files", len(plan.operations)) as tick, closing(apply_plan(plan)) as doing:
+            for operation in doing:
+                done.append(operation)
+                tick()
+    except KeyboardInterrupt:
+        interrupted = True
+    if cache is not None:
+        # So that the next run knows what lies there without reading it.
+        made = [o for o in done if o.status is Status.NEW and o.target.exists()]
+        cache.remember([(FileState.of(o.target), o.digest) for o in made])
+    return done, interrupted
 
 
 def _check_places(request: SortRequest) -> None:
@@ -122,22 +161,3 @@ def _identify_all(
             answers.append(answer)
             tick()
     return answers, bad_references
-
-
-def _carry_out(
-    plan: list[Operation], cache: EmbeddingCache | None, progress: Progress
-) -> tuple[list[Operation], bool]:
-    done: list[Operation] = []
-    interrupted = False
-    try:
-        with progress("files", len(plan)) as tick:
-            for operation in apply_plan(plan):
-                done.append(operation)
-                tick()
-    except KeyboardInterrupt:
-        interrupted = True
-    if cache is not None:
-        # So that the next run knows what lies there without reading it.
-        made = [o for o in done if o.status is Status.NEW and o.target.exists()]
-        cache.remember([(FileState.of(o.target), o.digest) for o in made])
-    return done, interrupted
