@@ -13,9 +13,10 @@ from kyara.encode.encoder import Encoder
 from kyara.errors import DataError, OutputError, PluginError, UsageError
 from kyara.evaluate.baselines import BASELINES, baseline
 from kyara.evaluate.dataset import Dataset, load_dataset
+from kyara.evaluate.embed import embed_dataset
 from kyara.evaluate.protocols import Verification
 from kyara.evaluate.report import load_report, markdown, save_report
-from kyara.evaluate.suite import embed_dataset, evaluate
+from kyara.evaluate.suite import evaluate
 from kyara.plugins.discover import open_encoder
 from kyara.types import FloatArray
 from tests.conftest import draw
@@ -156,7 +157,7 @@ def test_plots_are_pictures(encoder: Encoder, dataset: Dataset, tmp_path: Path) 
 
     report = evaluate([encoder, baseline("histogram")], dataset)
     written = save_plots(report, tmp_path / "plots")
-    assert [path.name for path in written] == ["verification-cast.png"]
+    assert [path.name for path in written] == ["verification-cast.png", "enrolment-cast.png"]
     with Image.open(written[0]) as image:
         assert image.format == "PNG"
 
