@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from statistics import NormalDist
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 from kyara.errors import OutputError
 from kyara.evaluate.extras import optional
 from kyara.evaluate.protocols import CurveKind
+from kyara.evaluate.reliability import Reliability
 from kyara.evaluate.report import Report
 
 __all__ = ["save_plots"]
@@ -20,7 +21,8 @@ _ENDS = (0.00005, 0.98)
 
 
 def save_plots(report: Report, folder: Path) -> list[Path]:
-    """Draw the curves of every source, one PNG for each protocol, all encoders in it.
+    """Draw the curves of every source, one PNG for each protocol with all encoders in it, and
+    a reliability diagram of each encoder.
 
     A detection error trade-off curve has both error rates on axes that make the curves of
     normally distributed scores straight lines (Martin et al. 1997).
@@ -46,6 +48,13 @@ def save_plots(report: Report, folder: Path) -> list[Path]:
                     _DRAW[kind](axes, report.axes[kind], curves)
                     _save(drawn, path)
                     written.append(path)
+    for encoder in report.encoders:
+        if encoder.reliability:
+            path = folder / f"reliability-{_file_name(encoder.label)}.png"
+            drawn = figure(figsize=(5, 5), layout="constrained")
+            _draw_reliability(drawn.add_subplot(title=encoder.label), encoder.reliability)
+            _save(drawn, path)
+            written.append(path)
     return written
 
 
@@ -98,6 +107,21 @@ def _draw_precision_recall(axes: Any, recall: Sequence[float], curves: _Curves) 
     )
     axes.grid(color="0.9")
     axes.legend(fontsize="x-small")
+
+
+def _draw_reliability(axes: Any, found: Mapping[str, Reliability]) -> None:
+    axes.plot([0, 1], [0, 1], color="0.8", linewidth=1, zorder=0)
+    for name, diagram in found.items():
+        label = f"{name}, expected error {diagram.error:.3f}"
+        axes.plot(diagram.predicted, diagram.observed, marker="o", label=label)
+    axes.set(
+        xlabel="probability that Kyara gives",
+        ylabel="share that is the same character",
+        xlim=[0, 1],
+        ylim=[0, 1],
+    )
+    axes.grid(color="0.9")
+    axes.legend()
 
 
 _DRAW: dict[CurveKind, Callable[[Any, Sequence[float], _Curves], None]] = {

@@ -12,6 +12,7 @@ import msgspec
 
 from kyara.errors import DataError, OutputError
 from kyara.evaluate.protocols.contract import Curve, CurveKind
+from kyara.evaluate.reliability import Reliability
 
 __all__ = [
     "DataSummary",
@@ -61,6 +62,8 @@ class EncoderResult(msgspec.Struct, frozen=True):
         mean: metrics by protocol and name; the mean over the sources that have a value.
         curves: by protocol, source and name; over the report's `axes` of their kind.
         skipped: pictures that could not be read, each with the reason.
+        reliability: of the probabilities for `pair`, `any` and `avg`, fitted and measured on
+            different characters; empty where there are too few.
     """
 
     label: str
@@ -71,6 +74,7 @@ class EncoderResult(msgspec.Struct, frozen=True):
     mean: dict[str, dict[str, Metric]]
     curves: dict[str, dict[str, dict[str, Curve]]]
     skipped: tuple[str, ...] = ()
+    reliability: dict[str, Reliability] = {}
 
 
 class Report(msgspec.Struct, frozen=True):
@@ -148,6 +152,25 @@ def _sections(report: Report) -> Iterator[str]:
         if len(report.encoders[0].mean[protocol]) > 1:
             yield "All metrics, mean over the sources:"
             yield _mean_table(report, protocol)
+
+    if any(encoder.reliability for encoder in report.encoders):
+        yield "### Calibration: expected error of the probabilities"
+        yield _reliability_table(report)
+
+
+def _reliability_table(report: Report) -> str:
+    rows = [["probability", *(encoder.label for encoder in report.encoders)]]
+    for name, words in _RELIABILITY.items():
+        found = [encoder.reliability.get(name) for encoder in report.encoders]
+        rows.append([words, *(_number(None if r is None else r.error) for r in found)])
+    return _table(rows)
+
+
+_RELIABILITY = {
+    "pair": "two pictures",
+    "any": "best of 5 references",
+    "avg": "mean over 5 references",
+}
 
 
 def _primary_table(report: Report, protocol: str, primary: str) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from kyara.encode.encoder import Encoder
+from kyara.errors import DataError
 from kyara.evaluate.dataset import Dataset
 from kyara.evaluate.embed import EmbeddedDataset, OnDone, embed_altered, embed_dataset, mine
 from kyara.evaluate.metrics import interval
@@ -20,6 +21,7 @@ from kyara.evaluate.protocols import (
     Outcome,
     standard_protocols,
 )
+from kyara.evaluate.reliability import Reliability, cross_fitted
 from kyara.evaluate.report import DataSummary, EncoderResult, Metric, Report, SourceSummary
 
 __all__ = ["evaluate", "measure"]
@@ -116,7 +118,15 @@ def _measure_one(
         mean,
         curves,
         data.skipped,
+        _reliability(encoder, data, seed),
     )
+
+
+def _reliability(encoder: Encoder, data: EmbeddedDataset, seed: int) -> dict[str, Reliability]:
+    try:
+        return cross_fitted(data.sources, encoder.similarity, seed=seed)
+    except DataError:  # half of the characters are too few, or the scores tell nothing
+        return {}
 
 
 def _generator(seed: int, source: str, protocol: str) -> np.random.Generator:

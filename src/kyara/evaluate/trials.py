@@ -89,7 +89,10 @@ class Embedded:
 
     def with_more_than(self, n: int) -> Embedded:
         """The characters that have more than `n` pictures; without `mined` and `altered`."""
-        kept = np.bincount(self.characters)[self.characters] > n
+        return self.only(np.bincount(self.characters)[self.characters] > n)
+
+    def only(self, kept: Mask) -> Embedded:
+        """The pictures that are kept (n,), as a source of its own."""
         _, characters = np.unique(self.characters[kept], return_inverse=True)
         return Embedded(self.embeddings[kept], characters, self.scenes[kept])
 

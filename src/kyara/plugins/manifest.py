@@ -24,6 +24,7 @@ __all__ = [
     "Manifest",
     "ModelSpec",
     "PluginSpec",
+    "ReferencesSpec",
     "TrainingSpec",
     "identity_of",
     "is_plugin_name",
@@ -116,22 +117,41 @@ class TrainingSpec(_Table, kw_only=True, frozen=True, forbid_unknown_fields=True
     config: str = ""
 
 
-class Logistic(_Table, kw_only=True, frozen=True, forbid_unknown_fields=True):
+class Logistic(_Table, kw_only=True, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """probability = 1 / (1 + exp(-(slope * score + intercept))), after Platt (1999).
 
-    `threshold` is the score from which on Kyara says yes.
+    Attributes:
+        threshold: the score from which on Kyara says yes.
+        fpr_1, fpr_0_1: the scores that 1 % and 0.1 % of the trials with different characters
+            reach, where that was measured.
     """
 
     slope: float
     intercept: float
     threshold: float
+    fpr_1: float | None = None
+    fpr_0_1: float | None = None
 
 
-class CalibrationSpec(_Table, kw_only=True, frozen=True, forbid_unknown_fields=True):
+class ReferencesSpec(_Table, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """`[[calibration.by_references]]`: the curves for a character with so many references."""
+
+    references: Annotated[int, msgspec.Meta(ge=1)]
+    any: Logistic
+    avg: Logistic
+
+
+class CalibrationSpec(
+    _Table, kw_only=True, frozen=True, forbid_unknown_fields=True, omit_defaults=True
+):
     """`[calibration]`: probabilities and thresholds, with what they were measured on.
 
     `pair` is for two pictures; `any` and `avg` are for a picture against a character's
-    references, aggregated in that way.
+    references, aggregated in that way, however many there are.
+
+    Attributes:
+        by_references: `any` and `avg` by the number of references, rising; between two
+            numbers, what is in between on a logarithmic scale.
     """
 
     data: str
@@ -139,6 +159,7 @@ class CalibrationSpec(_Table, kw_only=True, frozen=True, forbid_unknown_fields=T
     pair: Logistic
     any: Logistic
     avg: Logistic
+    by_references: tuple[ReferencesSpec, ...] = ()
 
 
 class Manifest(_Table, kw_only=True, frozen=True, forbid_unknown_fields=True):
@@ -182,7 +203,7 @@ def is_plugin_name(text: str) -> bool:
 
 def _checks(manifest: Manifest) -> Iterator[tuple[bool, str]]:
     """What types cannot say: whether it is wrong, and the line that says so."""
-    plugin, model = manifest.plugin, manifest.model
+    plugin, model, calibration = manifest.plugin, manifest.model, manifest.calibration
     for key, value in (("name", plugin.name), ("version", plugin.version)):
         words = f"[plugin] {key} = {value!r}: only letters, digits and . _ + - can be in it"
         yield not is_plugin_name(value), words
@@ -194,6 +215,8 @@ def _checks(manifest: Manifest) -> Iterator[tuple[bool, str]]:
     yield malformed, f'[model] entry = {model.entry!r}: expected "module:function"'
     malformed = bool(model.sha256) and not _DIGEST.fullmatch(model.sha256)
     yield malformed, "[model] sha256: expected 64 hexadecimal digits"
+    counts = [n.references for n in calibration.by_references] if calibration else []
+    yield counts != sorted(set(counts)), "[calibration] by_references: the numbers must rise"
     lonely = manifest.embedding.similarity == "plugin" and not model.entry
     yield lonely, 'similarity = "plugin" needs an entry'
 
