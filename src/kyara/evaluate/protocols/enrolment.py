@@ -53,8 +53,12 @@ class Enrolment:
     @property
     def primary(self) -> str:
         """The steadiest: the mean over a few references, rather than one or many."""
-        middle = sorted(self.counts)[len(self.counts) // 2]
-        return f"top1_{middle}_{Aggregation.AVG.value}"
+        return f"top1_{self.middle}_{Aggregation.AVG.value}"
+
+    @property
+    def middle(self) -> int:
+        """The n whose curves are kept."""
+        return sorted(self.counts)[len(self.counts) // 2]
 
     def run(self, embedded: Embedded, compare: Compare, rng: np.random.Generator) -> Outcome:
         """Top-1, average precision and recall at a precision, for each n and aggregation."""
@@ -68,7 +72,7 @@ class Enrolment:
                 again = np.random.default_rng((seed, n))
                 outcome = self._identified(part, compare, n, how, again)
                 metrics |= outcome.metrics
-                curves |= outcome.curves
+                curves |= outcome.curves if n == self.middle else {}
         return Outcome(metrics, curves)
 
     def _identified(
