@@ -13,7 +13,7 @@ from kyara.encode.encoder import Encoder
 from kyara.errors import DataError, OutputError, PluginError, UsageError
 from kyara.evaluate.baselines import BASELINES, baseline
 from kyara.evaluate.dataset import Dataset, load_dataset
-from kyara.evaluate.embed import embed_dataset
+from kyara.evaluate.embed import embed_dataset, mine
 from kyara.evaluate.protocols import Verification
 from kyara.evaluate.report import load_report, markdown, save_report
 from kyara.evaluate.suite import evaluate
@@ -93,6 +93,27 @@ def test_the_embeddings_do_not_depend_on_the_workers(encoder: Encoder, tmp_path:
     one, four = (embed_dataset(encoder, many, workers=n).sources["many"] for n in (1, 4))
     np.testing.assert_array_equal(one.embeddings, four.embeddings)
     np.testing.assert_array_equal(one.characters, four.characters)
+
+
+def test_hard_pairs_are_of_the_same_pictures_though_one_encoder_cannot_read_all(
+    encoder: Encoder, cast: Path
+) -> None:
+    data = embed_dataset(encoder, load_dataset(cast))
+    fewer = embed_dataset(
+        baseline("histogram"),
+        Dataset(tuple(p for p in load_dataset(cast).pictures if p.name != "azure/1.png")),
+    )
+    names = {}
+    for embedded, pictures in ((data, data.pictures), (fewer, fewer.pictures)):
+        ((_, mined),) = mine([(encoder, embedded)], baseline("histogram"), load_dataset(cast))
+        pairs = mined.sources["cast"].mined
+        assert pairs is not None
+        names[len(pictures["cast"])] = {
+            frozenset(pictures["cast"][n].name for n in pair) for pair in pairs.tolist()
+        }
+    without = {pair for pair in names[9] if "azure/1.png" not in pair}
+    assert names[8] == without
+    assert len(without) < len(names[9])
 
 
 @pytest.mark.parametrize("kept", ["ruby", None])
