@@ -172,15 +172,24 @@ def test_markdown_is_a_table_with_intervals(encoder: Encoder, dataset: Dataset) 
     assert "enrol-10 avg" in text
 
 
-def test_plots_are_pictures(encoder: Encoder, dataset: Dataset, tmp_path: Path) -> None:
+def test_plots_are_pictures(encoder: Encoder, cast: Path, tmp_path: Path) -> None:
     pytest.importorskip("matplotlib", reason="needs the extra `evaluate`")
     from kyara.evaluate.plots import save_plots
 
-    report = evaluate([encoder, baseline("histogram")], dataset)
+    for name in ("ruby", "jade", "azure", "stranger"):
+        for pose in range(10, 16):
+            draw(cast / name / f"{pose}.png", name, pose)
+    report = evaluate([encoder, baseline("histogram")], load_dataset(cast))
     written = save_plots(report, tmp_path / "plots")
-    assert [path.name for path in written] == ["verification-cast.png", "enrolment-cast.png"]
-    with Image.open(written[0]) as image:
-        assert image.format == "PNG"
+    assert [path.name for path in written] == [
+        "verification-cast.png",
+        "enrolment-cast.png",
+        "reliability-tiny.png",
+        "reliability-histogram.png",
+    ]
+    for path in written:
+        with Image.open(path) as image:
+            assert image.format == "PNG"
 
 
 def test_the_histogram_counts_colours() -> None:

@@ -23,6 +23,7 @@ __all__ = [
     "load_report",
     "markdown",
     "markdown_by_source",
+    "metric_words",
     "save_markdown",
     "save_report",
 ]
@@ -147,7 +148,7 @@ def _sections(report: Report) -> Iterator[str]:
         "too few pictures; the mean is over the sources that have a value."
     )
     for protocol, primary in report.primary.items():
-        yield f"### {_title(protocol)}: {_heading(primary)}"
+        yield f"### {_title(protocol)}: {metric_words(primary)}"
         yield _primary_table(report, protocol, primary)
         if len(report.encoders[0].mean[protocol]) > 1:
             yield "All metrics, mean over the sources:"
@@ -188,13 +189,13 @@ def _mean_table(report: Report, protocol: str) -> str:
     rows = [["metric", *(encoder.label for encoder in report.encoders)]]
     for name in report.encoders[0].mean[protocol]:
         cells = [_with_interval(encoder.mean[protocol][name]) for encoder in report.encoders]
-        rows.append([_heading(name), *cells])
+        rows.append([metric_words(name), *cells])
     return _table(rows)
 
 
 def _by_source_table(report: Report, protocol: str, encoder: EncoderResult) -> str:
     names = list(encoder.mean[protocol])
-    rows = [["source", *(_heading(name) for name in names)]]
+    rows = [["source", *(metric_words(name) for name in names)]]
     everything = [*((s, encoder.sources[s]) for s in report.data.sources), ("mean", encoder.mean)]
     for source, values in everything:
         rows.append([source, *(_number(values[protocol][name].value) for name in names)])
@@ -228,7 +229,8 @@ _PATTERNS = (
 )
 
 
-def _heading(name: str) -> str:
+def metric_words(name: str) -> str:
+    """What a metric is called where people read it."""
     for pattern, words in _PATTERNS:
         if name not in _HEADINGS and re.fullmatch(pattern, name):
             return re.sub(pattern, words, name).replace("line_art", "line art").replace("_", " ")

@@ -64,18 +64,27 @@ def _between(places: list[float], curves: list[Logistic], place: float) -> Logis
     )
 
 
-def verify(score: float, calibration: CalibrationSpec | None) -> Verification:
-    """The verdict on two detections from their score."""
+def verify(
+    score: float, calibration: CalibrationSpec | None, published: float | None = None
+) -> Verification:
+    """The verdict on two detections from their score.
+
+    Args:
+        published: the threshold of those who made the model, for one without calibration.
+    """
     logistic = logistic_for(calibration, None)
     if logistic is None:
-        return Verification(score, None, None)
+        return Verification(score, None, None if published is None else score >= published)
     return Verification(score, probability(score, logistic), score >= logistic.threshold)
 
 
 def in_words(verification: Verification) -> str:
     """The verdict as a sentence for people."""
-    if verification.probability is None:
+    if verification.same is None:
         return "This model is not calibrated: only the score can be given."
+    if verification.probability is None:
+        verdict = "the same character" if verification.same else "different characters"
+        return f"By its makers' threshold: {verdict}. It is not calibrated: no probability."
     certainty = max(verification.probability, 1.0 - verification.probability)
     likely = verification.probability >= 0.5
     if certainty < 0.65 or likely != verification.same:
