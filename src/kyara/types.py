@@ -88,7 +88,8 @@ class Verification:
         score: similarity; higher is more alike (cosine: -1 to 1).
         probability: calibrated probability of "same", 0 to 1, or None for an
             encoder without calibration.
-        same: the verdict, or None where there is no calibration to base it on.
+        same: the verdict, or None where there is neither a calibration nor a threshold of
+            the model's makers to base it on.
     """
 
     score: float

@@ -94,7 +94,8 @@ def _verify_all(pictures: Sequence[EmbeddedPicture], encoder: Encoder) -> list[l
 
     rows = np.concatenate([picture.embeddings[:1] for picture in pictures])
     scores = encoder.similarity(rows, rows).tolist()
-    return [[verify(score, encoder.calibration) for score in row] for row in scores]
+    published = encoder.published_threshold
+    return [[verify(score, encoder.calibration, published) for score in row] for row in scores]
 
 
 def _check_explainable(target: Path, paths: Sequence[Path]) -> None:
