@@ -301,3 +301,23 @@ def test_a_reader_that_has_had_enough_is_no_error(
         process.stdin.close()
         assert process.wait(timeout=30) == 0
         assert process.stderr.read() == b""
+
+
+def test_the_progress_bar_does_not_take_the_answers(
+    tmp_path: Path, tiny_plugin: Path, cast: Path, inbox: Path
+) -> None:
+    ours, theirs = os.openpty()
+    arguments = ["identify", "inbox", "--refs", "cast", "--plugin", tiny_plugin, "--json"]
+    ran = subprocess.run(
+        command(*arguments),
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=theirs,
+        env={**os.environ, "TERM": "xterm", "COLUMNS": "100"},
+        timeout=60,
+        check=True,
+    )
+    os.close(theirs)
+    assert b"pictures" in os.read(ours, 1 << 16)
+    os.close(ours)
+    assert len([json.loads(line) for line in ran.stdout.splitlines()]) == 7
