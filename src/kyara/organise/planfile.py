@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timezone
 from importlib.metadata import version
@@ -134,7 +135,8 @@ def load_plan(path: Path) -> Plan:
 
 
 def checked_plan(plan: Plan, digest_of: Callable[[Path], bytes]) -> Plan:
-    """The plan, with operations failed whose picture changed since it was made.
+    """The plan as things are now: pictures that changed since it was made have failed, and
+    those that were filed since are there.
 
     Args:
         digest_of: the digest of a file now.
@@ -147,12 +149,20 @@ def _checked(operation: Operation, digest_of: Callable[[Path], bytes]) -> Operat
         return operation
     try:
         if digest_of(operation.source) == operation.digest:
-            return operation
+            return _there_or_not(operation, digest_of)
         what = "it was changed since the plan was made"
     except OSError as error:
         what = f"cannot read it: {error.strerror or error}"
     problem = OutputError(what, where=operation.source)
     return replace(operation, status=Status.FAILED, error=problem)
+
+
+def _there_or_not(operation: Operation, digest_of: Callable[[Path], bytes]) -> Operation:
+    if operation.status is Status.NEW:
+        with suppress(OSError):  # not there, or not to be read: then it is not the same
+            if digest_of(operation.target) == operation.digest:
+                return replace(operation, status=Status.THERE)
+    return operation
 
 
 def _check_version(read: dict[str, Any], path: Path) -> None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from kyara.errors import KyaraError
+from kyara.errors import DataError, KyaraError
 from kyara.organise.files import move_file
 from kyara.organise.journal import (
     Entry,
@@ -67,12 +67,17 @@ def plans_to_undo(root: Path) -> list[JournalRecord]:
     earlier ones follow it.
 
     Raises:
-        DataError: a journal that matters cannot be read.
+        DataError: the latest journal cannot be read.
     """
     found: list[JournalRecord] = []
     for path in reversed(find_journals(root)):
-        record = read_journal(path)
-        if record.undone or not record.entries:
+        try:
+            record = read_journal(path)
+        except DataError:
+            if found:  # it cannot be told whether it belongs to it
+                break
+            raise
+        if record.undone or all(entry.done is False for entry in record.entries):
             continue
         if found and (record.finished or record.inbox != found[-1].inbox):
             break
