@@ -115,8 +115,8 @@ def undo_plan(record: JournalRecord, *, dry_run: bool = False) -> Generator[Undo
 def recover(root: Path) -> None:
     """Tidy up after a run in the target folder `root` that was cut off.
 
-    Copies that are not complete are removed, and a picture that had begun to move, and is in
-    both places, is taken back. What cannot be tidied up is left for undo to report, and so is
+    Copies that are not complete are removed, and so are empty folders that it made; a picture
+    that had begun to move, and is in both places, is taken back. What cannot be tidied up is left for undo to report, and so is
     everything while another process works there.
     """
     with contextlib.suppress(KyaraError):
@@ -141,6 +141,7 @@ def _settle(record: JournalRecord) -> None:
                 if entry.action is Action.MOVE and in_both and _is_twin(entry):
                     entry.target.unlink()
                 journal.end(entry.n, done=os.path.lexists(entry.target))
+    _remove_empty(folder for entry in record.entries for folder in entry.folders)
 
 
 def _undo(entry: Entry, journal: Journal) -> Undoing:
