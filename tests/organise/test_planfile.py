@@ -125,6 +125,7 @@ def changed(**changes: Any) -> dict[str, Any]:
         (changed(target="ruby/../../a.png"), "does not lie below"),
         (changed(target="."), "does not lie below"),
         (changed(target=""), "does not lie below"),
+        (changed(operations=changed()["operations"] * 2), "two operations have the target"),
     ],
 )
 def test_what_is_no_such_plan_is_refused(tmp_path: Path, content: Any, said: str) -> None:

@@ -16,7 +16,7 @@ from kyara.errors import DataError, OutputError
 from kyara.organise.apply import apply_plan
 from kyara.organise.journal import find_journals, read_journal
 from kyara.organise.plan import Action, Filing, Status, make_plan
-from kyara.organise.undo import Outcome, Undoing, plans_to_undo, undo_plan
+from kyara.organise.undo import Outcome, Undoing, plans_to_undo, recover, undo_plan
 from kyara.pictures.digest import digest_of_file
 from tests.support import files, tree
 
@@ -111,6 +111,17 @@ def test_applying_and_undoing_changes_nothing(
 def write(path: Path, data: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(data)
+
+
+@pytest.mark.parametrize("action", Action)
+def test_an_interrupted_move_of_twins_keeps_both(place: Path, action: Action) -> None:
+    """The second, whose picture lies there already, has no part in the first one's target."""
+    write(place / "inbox" / "1" / "a.png", b"a.png")
+    before = world(place)
+    sort(place, action, stop=1)
+    recover(place / "out")
+    undo(place)
+    assert world(place) == before
 
 
 @pytest.mark.parametrize("action", Action)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timezone
@@ -128,6 +128,7 @@ def load_plan(path: Path) -> Plan:
     try:
         found = msgspec.convert(read, PlanFile)
         operations = tuple(_from_file(operation, found.root) for operation in found.operations)
+        _check_targets(operations)
     except (msgspec.ValidationError, ValueError) as error:
         raise DataError(f"not a plan: {error}", where=path) from error
     inbox = None if found.inbox is None else Path(found.inbox)
@@ -173,6 +174,14 @@ def _check_version(read: dict[str, Any], path: Path) -> None:
             where=path,
             hint="use a newer Kyara",
         )
+
+
+def _check_targets(operations: Sequence[Operation]) -> None:
+    taken: set[Path] = set()
+    for operation in operations:
+        if operation.status is Status.NEW and operation.target in taken:
+            raise ValueError(f"two operations have the target {os.fspath(operation.target)!r}")
+        taken.add(operation.target)
 
 
 def _to_file(operation: Operation, root: Path) -> PlannedOperation:

@@ -116,8 +116,8 @@ def recover(root: Path) -> None:
     """Tidy up after a run in the target folder `root` that was cut off.
 
     Copies that are not complete are removed, and so are empty folders that it made; a picture
-    that had begun to move, and is in both places, is taken back. What cannot be tidied up is left for undo to report, and so is
-    everything while another process works there.
+    that had begun to move, and is in both places, is taken back. What cannot be tidied up is
+    left for undo to report, and so is everything while another process works there.
     """
     with contextlib.suppress(KyaraError):
         for path in find_journals(root)[-1:]:
