@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import io
 import os
@@ -27,6 +28,7 @@ COMMANDS = {
     "convert": "Turn a checkpoint of Kyara's forerunner into a plugin.",
 }
 EXIT_INTERRUPTED = 130
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
 class _Commands(click.Group):
@@ -106,6 +108,10 @@ def run(command: click.Command, arguments: list[str], **extra: Any) -> None:
 
 
 def _unexpected(error: Exception) -> str:
+    # Only stdout has no name; every other file that is written is named in an error of ours.
+    if isinstance(error, OSError) and error.filename is None and error.errno in _NO_SPACE:
+        _drop_output()
+        return f"cannot write the results: {error.strerror}"
     try:
         sys.stdout.flush()
     except OSError as failure:

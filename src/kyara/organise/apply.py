@@ -42,49 +42,55 @@ def apply_plan(
     with contextlib.ExitStack() as stack:
         journal: Journal | None = None
         while batch := list(islice(numbered, _BATCH)):
-            todo = {n: operation for n, operation in batch if _is_to_do(operation)}
-            if todo and journal is None:
-                stack.enter_context(locked(plan.root))
-                journal = stack.enter_context(Journal.create(plan))
-            problem = None if journal is None else _announce(journal, todo, plan.root)
+            announced = {n: o for n, o in batch if o.status is Status.NEW}
+            if announced and journal is None:
+                journal = _begin(plan, stack)
+            problem = None if journal is None else _announce(journal, announced, plan.root)
             for n, operation in batch:
-                if journal is None or n not in todo:
+                if not _is_to_do(operation):
                     yield operation
-                elif problem is not None:
+                    continue
+                if journal is None:
+                    journal = _begin(plan, stack)
+                if n not in announced:
+                    problem = problem or _announce(journal, {n: operation}, plan.root)
+                if problem is not None:
                     yield replace(operation, status=Status.FAILED, error=problem)
-                else:
-                    done = _carry_out(n, operation, journal, digest_of)
-                    journal.end(n, done=done.status is Status.NEW)
-                    yield done
+                    continue
+                done = _carry_out(operation, journal.part(n, operation.target.parent), digest_of)
+                journal.end(n, done=done.status is Status.NEW)
+                yield done
         if journal is not None:
             journal.finish()
 
 
+def _begin(plan: Plan, stack: contextlib.ExitStack) -> Journal:
+    stack.enter_context(locked(plan.root))
+    return stack.enter_context(Journal.create(plan))
+
+
 def _is_to_do(operation: Operation) -> bool:
     # Should the same picture, from elsewhere, have failed to get there, this one is needed.
+    # It is announced no earlier: until then its target is not its own.
     if operation.status is Status.THERE:
         return not os.path.lexists(operation.target)
     return operation.status is Status.NEW
 
 
-def _announce(journal: Journal, todo: dict[int, Operation], root: Path) -> KyaraError | None:
+def _announce(journal: Journal, operations: dict[int, Operation], root: Path) -> KyaraError | None:
     try:
-        if todo:
-            journal.begin(todo, root)
+        if operations:
+            journal.begin(operations, root)
     except OutputError as error:
         return error
     return None
 
 
-def _carry_out(
-    n: int, operation: Operation, journal: Journal, digest_of: Callable[[Path], bytes]
-) -> Operation:
-    if not _is_to_do(operation):  # its twin, a moment ago
-        return operation
+def _carry_out(operation: Operation, part: Path, digest_of: Callable[[Path], bytes]) -> Operation:
     target = operation.target
     try:
         _make_folder(target.parent)
-        _do(operation, journal.part(n, target.parent))
+        _do(operation, part)
     except OSError as error:
         if isinstance(error, FileExistsError) and _holds(target, operation.digest, digest_of):
             return replace(operation, status=Status.THERE)

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timezone
 from importlib.metadata import version
@@ -127,6 +128,7 @@ def load_plan(path: Path) -> Plan:
     try:
         found = msgspec.convert(read, PlanFile)
         operations = tuple(_from_file(operation, found.root) for operation in found.operations)
+        _check_targets(operations)
     except (msgspec.ValidationError, ValueError) as error:
         raise DataError(f"not a plan: {error}", where=path) from error
     inbox = None if found.inbox is None else Path(found.inbox)
@@ -134,7 +136,8 @@ def load_plan(path: Path) -> Plan:
 
 
 def checked_plan(plan: Plan, digest_of: Callable[[Path], bytes]) -> Plan:
-    """The plan, with operations failed whose picture changed since it was made.
+    """The plan as things are now: pictures that changed since it was made have failed, and
+    those that were filed since are there.
 
     Args:
         digest_of: the digest of a file now.
@@ -147,12 +150,20 @@ def _checked(operation: Operation, digest_of: Callable[[Path], bytes]) -> Operat
         return operation
     try:
         if digest_of(operation.source) == operation.digest:
-            return operation
+            return _there_or_not(operation, digest_of)
         what = "it was changed since the plan was made"
     except OSError as error:
         what = f"cannot read it: {error.strerror or error}"
     problem = OutputError(what, where=operation.source)
     return replace(operation, status=Status.FAILED, error=problem)
+
+
+def _there_or_not(operation: Operation, digest_of: Callable[[Path], bytes]) -> Operation:
+    if operation.status is Status.NEW:
+        with suppress(OSError):  # not there, or not to be read: then it is not the same
+            if digest_of(operation.target) == operation.digest:
+                return replace(operation, status=Status.THERE)
+    return operation
 
 
 def _check_version(read: dict[str, Any], path: Path) -> None:
@@ -163,6 +174,14 @@ def _check_version(read: dict[str, Any], path: Path) -> None:
             where=path,
             hint="use a newer Kyara",
         )
+
+
+def _check_targets(operations: Sequence[Operation]) -> None:
+    taken: set[Path] = set()
+    for operation in operations:
+        if operation.status is Status.NEW and operation.target in taken:
+            raise ValueError(f"two operations have the target {os.fspath(operation.target)!r}")
+        taken.add(operation.target)
 
 
 def _to_file(operation: Operation, root: Path) -> PlannedOperation:

@@ -70,7 +70,8 @@ def sort_pictures(
     """Identify the pictures of the inbox; then copy, move or link them, unless a dry run.
 
     The folders that results go to and that references come from are not searched, should
-    they lie within the inbox. Interrupted (Ctrl-C) while files are handled, it returns what
+    they lie within the inbox; a folder of references that is itself the inbox is
+    sorted. Interrupted (Ctrl-C) while files are handled, it returns what
     was done; earlier, nothing was done yet, and KeyboardInterrupt passes through.
 
     Raises:
@@ -81,8 +82,7 @@ def sort_pictures(
     _check_places(request)
     if not request.dry_run:
         recover(request.out)
-    skip = [request.out, *(character.folder for character in request.cast)]
-    paths = find_pictures([request.inbox], skip=skip)
+    paths = find_pictures([request.inbox], skip=_passed_over(request))
     if not paths:
         raise UsageError("no pictures are here", where=request.inbox)
     answers, bad_references = _identify_all(paths, request, encoder, cache, progress)
@@ -132,6 +132,12 @@ def carry_out(
         made = [o for o in done if o.status is Status.NEW and o.target.exists()]
         cache.remember([(FileState.of(o.target), o.digest) for o in made])
     return done, interrupted
+
+
+def _passed_over(request: SortRequest) -> list[Path]:
+    inbox = os.path.realpath(request.inbox)
+    references = [character.folder for character in request.cast]
+    return [request.out, *(f for f in references if os.path.realpath(f) != inbox)]
 
 
 def _check_places(request: SortRequest) -> None:

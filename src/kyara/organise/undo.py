@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from kyara.errors import KyaraError
+from kyara.errors import DataError, KyaraError
 from kyara.organise.files import move_file
 from kyara.organise.journal import (
     Entry,
@@ -67,12 +67,17 @@ def plans_to_undo(root: Path) -> list[JournalRecord]:
     earlier ones follow it.
 
     Raises:
-        DataError: a journal that matters cannot be read.
+        DataError: the latest journal cannot be read.
     """
     found: list[JournalRecord] = []
     for path in reversed(find_journals(root)):
-        record = read_journal(path)
-        if record.undone or not record.entries:
+        try:
+            record = read_journal(path)
+        except DataError:
+            if found:  # it cannot be told whether it belongs to it
+                break
+            raise
+        if record.undone or all(entry.done is False for entry in record.entries):
             continue
         if found and (record.finished or record.inbox != found[-1].inbox):
             break
@@ -110,9 +115,9 @@ def undo_plan(record: JournalRecord, *, dry_run: bool = False) -> Generator[Undo
 def recover(root: Path) -> None:
     """Tidy up after a run in the target folder `root` that was cut off.
 
-    Copies that are not complete are removed, and a picture that had begun to move, and is in
-    both places, is taken back. What cannot be tidied up is left for undo to report, and so is
-    everything while another process works there.
+    Copies that are not complete are removed, and so are empty folders that it made; a picture
+    that had begun to move, and is in both places, is taken back. What cannot be tidied up is
+    left for undo to report, and so is everything while another process works there.
     """
     with contextlib.suppress(KyaraError):
         for path in find_journals(root)[-1:]:
@@ -136,6 +141,7 @@ def _settle(record: JournalRecord) -> None:
                 if entry.action is Action.MOVE and in_both and _is_twin(entry):
                     entry.target.unlink()
                 journal.end(entry.n, done=os.path.lexists(entry.target))
+    _remove_empty(folder for entry in record.entries for folder in entry.folders)
 
 
 def _undo(entry: Entry, journal: Journal) -> Undoing:
