@@ -15,6 +15,8 @@ from kyara.errors import KyaraError, one_line
 COMMANDS = {
     "compare": "Do two pictures show the same character?",
     "sort": "Sort a folder of pictures by character.",
+    "library": "Remember pictures, characters and decisions in one file.",
+    "decide": "Say who is in a picture, and take it back.",
     "embed": "Write the embeddings of pictures to a file.",
     "plugins": "List the models that there are.",
     "cache": "Look at, or clear, the embeddings that are kept.",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,12 +13,17 @@ import click
 if TYPE_CHECKING:
     from kyara.encode.cache import EmbeddingCache
     from kyara.encode.encoder import Encoder
+    from kyara.identify.references import CharacterFolder
+    from kyara.library.store import Library
 
 __all__ = [
     "PATH",
     "encoder_options",
+    "library_option",
     "open_cache",
     "open_encoder_for",
+    "open_encoder_of",
+    "open_references",
     "report_skipped",
     "require_extra",
 ]
@@ -61,12 +66,56 @@ def encoder_options(function: F) -> F:
     return function
 
 
+def library_option(function: F) -> F:
+    """`--library`, for commands that can do without one."""
+    return click.option(
+        "--library",
+        metavar="FILE",
+        envvar="KYARA_LIBRARY",
+        type=PATH,
+        help="A library, made with `kyara library`. Or set KYARA_LIBRARY.",
+    )(function)
+
+
 def open_encoder_for(plugin: str | None, device: str) -> Encoder:
     """The encoder that the options name."""
     from kyara.encode.device import parse_device
     from kyara.plugins.discover import DEFAULT_PLUGIN, open_encoder
 
     return open_encoder(plugin or DEFAULT_PLUGIN, parse_device(device))
+
+
+def open_encoder_of(library: Library, plugin: str | None, device: str) -> Encoder:
+    """The encoder of a library; if the options name another, that is an error.
+
+    Raises:
+        UsageError: it is not the one that the library was made with.
+    """
+    encoder = open_encoder_for(plugin or library.encoder.plugin, device)
+    library.require(encoder)
+    return encoder
+
+
+@contextmanager
+def open_references(
+    cast: Path | None, library: Path | None, plugin: str | None, device: str
+) -> Iterator[tuple[Sequence[CharacterFolder] | Library, Encoder]]:
+    """The references that `--refs` or `--library` names, and the encoder that goes with them.
+
+    Raises:
+        click.UsageError: neither is given.
+    """
+    from kyara.identify.references import read_cast
+    from kyara.library.store import Library
+
+    if cast is not None:  # also where KYARA_LIBRARY names a library: the option is nearer
+        encoder = open_encoder_for(plugin, device)
+        yield read_cast(cast), encoder
+    elif library is not None:
+        with Library.open(library) as opened:
+            yield opened, open_encoder_of(opened, plugin, device)
+    else:
+        raise click.UsageError("give the references: --refs CAST or --library FILE")
 
 
 @contextmanager

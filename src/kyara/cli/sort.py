@@ -12,7 +12,14 @@ import click
 
 from kyara.cli.console import print_table, progress
 from kyara.cli.main import EXIT_INTERRUPTED
-from kyara.cli.options import PATH, encoder_options, open_cache, open_encoder_for, report_skipped
+from kyara.cli.options import (
+    PATH,
+    encoder_options,
+    library_option,
+    open_cache,
+    open_references,
+    report_skipped,
+)
 from kyara.errors import printable
 from kyara.types import Aggregation
 
@@ -26,6 +33,7 @@ EXAMPLE = """
 Examples:
     kyara sort inbox --refs cast --out sorted
     kyara sort inbox --refs cast --out sorted --dry-run --csv > answers.csv
+    kyara sort inbox --library cast.kyara --out sorted
 
 \b
 CAST is a folder with a folder of pictures per character, or a JSON file:
@@ -39,11 +47,11 @@ ROWS_SHOWN = 60
 @click.option(
     "--refs",
     "cast",
-    required=True,
     metavar="CAST",
     type=PATH,
     help="The characters and their reference pictures.",
 )
+@library_option
 @click.option(
     "--out",
     required=True,
@@ -74,7 +82,8 @@ ROWS_SHOWN = 60
 @encoder_options
 def command(
     inbox: Path,
-    cast: Path,
+    cast: Path | None,
+    library: Path | None,
     out: Path,
     mode: str,
     threshold: float | None,
@@ -89,27 +98,28 @@ def command(
     """Sort the pictures in INBOX into a folder per character.
 
     Folders are searched with all below them. Pictures of nobody in the cast go to `unknown`.
-    Nothing is ever overwritten, and a second run only does what is new.
+    Nothing is ever overwritten, and a second run only does what is new. With --library, what
+    you decided binds: a picture that you confirmed goes where you said, never to a character
+    that you rejected for it, and one that you ignored is left where it is.
     """
-    from kyara.identify.references import read_cast
     from kyara.organise.plan import Action
     from kyara.organise.sorting import SortRequest, sort_pictures
 
     if always_name and threshold is not None:
         raise click.UsageError("--threshold and --always-name exclude each other")
-    encoder = open_encoder_for(plugin, device)
-    aggregation = Aggregation(mode)
-    if threshold is None and not always_name:
-        threshold = _default_threshold(encoder, aggregation)
-    request = SortRequest(
-        inbox, read_cast(cast), out, aggregation, threshold, Action(action), dry_run
-    )
-    with open_cache(no_cache) as cache:
-        try:
-            result = sort_pictures(request, encoder, cache=cache, progress=progress)
-        except KeyboardInterrupt:
-            click.echo("kyara: interrupted; no file was touched yet", err=True)
-            return EXIT_INTERRUPTED
+    with open_references(cast, library, plugin, device) as (references, encoder):
+        aggregation = Aggregation(mode)
+        if threshold is None and not always_name:
+            threshold = _default_threshold(encoder, aggregation)
+        request = SortRequest(
+            inbox, references, out, aggregation, threshold, Action(action), dry_run
+        )
+        with open_cache(no_cache) as cache:
+            try:
+                result = sort_pictures(request, encoder, cache=cache, progress=progress)
+            except KeyboardInterrupt:
+                click.echo("kyara: interrupted; no file was touched yet", err=True)
+                return EXIT_INTERRUPTED
     return report_sorted(result, output, dry_run=dry_run)
 
 
@@ -172,7 +182,7 @@ def _cells(row: PictureRow) -> tuple[str, ...]:
     runner_up = "" if row.runner_up is None else f"{row.runner_up} {row.runner_up_score:.2f}"
     return (
         printable(row.path),
-        printable(row.character) if row.character else printable(f"({row.error})"),
+        printable(row.character or f"({row.error or 'ignored'})"),
         "" if row.score is None else f"{row.score:.2f}",
         "" if row.probability is None else f"{row.probability:.2f}",
         printable(runner_up),

@@ -11,11 +11,10 @@ from kyara.encode.pipeline import EmbeddedPicture
 from kyara.errors import PictureError
 from kyara.identify.gallery import Gallery, identify
 from kyara.library.said import NOTHING, Said, SaidOf, nothing_said
+from kyara.names import UNKNOWN
 from kyara.types import Aggregation, Match
 
 __all__ = ["UNKNOWN", "Answer", "answer_pictures", "heed"]
-
-UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Where references come from: a folder with a folder per character, or a JSON file."""
+"""Where references come from: a folder with a folder per character, a JSON file, a library."""
 
 from __future__ import annotations
 
@@ -8,15 +8,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from kyara.encode.cache import EmbeddingCache
 from kyara.encode.encoder import Encoder
 from kyara.encode.pipeline import EmbeddedPicture, embed_pictures
 from kyara.errors import UsageError, printable
-from kyara.identify.answer import UNKNOWN
 from kyara.identify.gallery import Gallery
+from kyara.library.store import Library
+from kyara.names import check_name
 from kyara.pictures.find import find_pictures
 
-__all__ = ["CharacterFolder", "build_gallery", "read_cast"]
+__all__ = ["CharacterFolder", "build_gallery", "gallery_of", "read_cast"]
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,7 @@ def read_cast(path: Path) -> list[CharacterFolder]:
             "no characters are here", where=path, hint="one folder per character is expected"
         )
     for character in cast:
-        _check_name(character.name, path)
+        check_name(character.name, path)
     return cast
 
 
@@ -87,6 +90,29 @@ def build_gallery(
     return Gallery.build(encoder.id, references)
 
 
+def gallery_of(library: Library) -> Gallery:
+    """The references of a library. Neither the pictures nor a model are needed.
+
+    Raises:
+        UsageError: it has none.
+    """
+    found = library.references()
+    if not found.characters:
+        raise UsageError(
+            "this library has no references",
+            where=library.path,
+            hint="kyara library add FILE PICTURES --character NAME",
+        )
+    characters = tuple(dict.fromkeys(found.characters))
+    return Gallery(
+        library.encoder.identity,
+        characters,
+        found.embeddings,
+        np.searchsorted(found.characters, characters),
+        found.paths,
+    )
+
+
 def _read_folder(path: Path) -> list[CharacterFolder]:
     try:
         children = sorted(path.iterdir())
@@ -118,14 +144,3 @@ def _read_json(path: Path) -> list[CharacterFolder]:
             raise UsageError(f"there is no folder {folder!r} for {name!r}", where=path)
         cast.append(CharacterFolder(name, found))
     return cast
-
-
-def _check_name(name: str, where: Path) -> None:
-    if not name.strip() or name in (".", "..") or any(char in name for char in "/\\\0"):
-        raise UsageError(f"{name!r} cannot be the name of a folder", where=where)
-    if name == UNKNOWN:
-        raise UsageError(
-            f"a character cannot be called {UNKNOWN!r}",
-            where=where,
-            hint="pictures of nobody known are sorted there",
-        )

@@ -13,7 +13,10 @@ from kyara.encode.encoder import Encoder
 from kyara.encode.pipeline import EmbeddedPicture, embed_pictures
 from kyara.errors import PictureError, UsageError
 from kyara.identify.answer import Answer, answer_pictures
-from kyara.identify.references import CharacterFolder, build_gallery
+from kyara.identify.gallery import Gallery
+from kyara.identify.references import CharacterFolder, build_gallery, gallery_of
+from kyara.library.said import SaidOf, nothing_said
+from kyara.library.store import Library, RootKind
 from kyara.organise.apply import apply_plan
 from kyara.organise.plan import Action, Filing, Operation, Status, make_plan
 from kyara.pictures.find import find_pictures
@@ -30,11 +33,13 @@ class SortRequest:
     """What is to be sorted, against what, and where to.
 
     Attributes:
+        cast: the characters and their references; or a library, whose decisions bind: a
+            picture goes where it was said to belong, and one to be ignored is left.
         threshold: a best score below it means unknown; None: there is always a name.
     """
 
     inbox: Path
-    cast: Sequence[CharacterFolder]
+    cast: Sequence[CharacterFolder] | Library
     out: Path
     aggregation: Aggregation = Aggregation.ANY
     threshold: float | None = None
@@ -78,8 +83,7 @@ def sort_pictures(
             results cannot go where they should.
     """
     _check_places(request)
-    skip = [request.out, *(character.folder for character in request.cast)]
-    paths = find_pictures([request.inbox], skip=skip)
+    paths = find_pictures([request.inbox], skip=[request.out, *_reference_folders(request)])
     if not paths:
         raise UsageError("no pictures are here", where=request.inbox)
     answers, bad_references = _identify_all(paths, request, encoder, cache, progress)
@@ -108,6 +112,18 @@ def _check_places(request: SortRequest) -> None:
         raise UsageError("this is a file, where a folder is needed", where=request.out)
 
 
+def _reference_folders(request: SortRequest) -> list[Path]:
+    if not isinstance(request.cast, Library):
+        return [character.folder for character in request.cast]
+    inbox = Path(os.path.realpath(request.inbox))
+    folders = [
+        Path(os.path.realpath(root.path))
+        for root in request.cast.roots()
+        if root.kind is not RootKind.PICTURES
+    ]
+    return [folder for folder in folders if inbox in folder.parents]
+
+
 def _identify_all(
     paths: list[Path],
     request: SortRequest,
@@ -115,8 +131,31 @@ def _identify_all(
     cache: EmbeddingCache | None,
     progress: Progress,
 ) -> tuple[list[Answer], list[PictureError]]:
+    gallery, bad_references, said_of = _known(request.cast, encoder, cache, progress)
+    answers = []
+    with progress("pictures", len(paths)) as tick:
+        embedded = embed_pictures(paths, encoder, cache=cache)
+        for answer in answer_pictures(
+            *(embedded, gallery, encoder, request.aggregation, request.threshold),
+            said_of=said_of,
+        ):
+            answers.append(answer)
+            tick()
+    return answers, bad_references
+
+
+def _known(
+    cast: Sequence[CharacterFolder] | Library,
+    encoder: Encoder,
+    cache: EmbeddingCache | None,
+    progress: Progress,
+) -> tuple[Gallery, list[PictureError], SaidOf]:
+    """The gallery, the references that could not be used, and what was decided before."""
+    if isinstance(cast, Library):
+        cast.require(encoder)
+        return gallery_of(cast), [], cast.said
     bad_references: list[PictureError] = []
-    references = sum(len(find_pictures([character.folder])) for character in request.cast)
+    references = sum(len(find_pictures([character.folder])) for character in cast)
     with progress("references", references) as tick:
 
         def note(picture: EmbeddedPicture) -> None:
@@ -124,16 +163,8 @@ def _identify_all(
             if picture.error is not None:
                 bad_references.append(picture.error)
 
-        gallery = build_gallery(request.cast, encoder, cache=cache, on_picture=note)
-    answers = []
-    with progress("pictures", len(paths)) as tick:
-        embedded = embed_pictures(paths, encoder, cache=cache)
-        for answer in answer_pictures(
-            embedded, gallery, encoder, request.aggregation, request.threshold
-        ):
-            answers.append(answer)
-            tick()
-    return answers, bad_references
+        gallery = build_gallery(cast, encoder, cache=cache, on_picture=note)
+    return gallery, bad_references, nothing_said
 
 
 def _carry_out(
