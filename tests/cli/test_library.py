@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
+import sqlite3
+import zipfile
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -191,3 +195,59 @@ def test_errors_are_one_line(kyara: Kyara, library: Path) -> None:
         assert ran.code in (1, 2), arguments
         assert words in ran.err, arguments
         assert "Traceback" not in ran.err
+
+
+def test_check_tells_what_deserves_a_look(kyara: Kyara, library: Path) -> None:
+    healthy = kyara("library", "check", "cast.kyara", "--json")
+    assert healthy.json() == {"problems": [], "gone": [], "missing": [], "weak": {}}
+    (library.parent / "cast" / "ruby" / "0.png").unlink()
+    updated(kyara)
+    kyara("decide", "ignore", "cast/jade/0.png")
+    found = kyara("library", "check", "cast.kyara", "--json")
+    assert found.code == 0
+    assert found.json()["weak"] == {"jade": 2}
+    assert [Path(path).name for path in found.json()["gone"]] == ["0.png"]
+
+
+def test_check_finds_what_was_tampered_with(kyara: Kyara, library: Path) -> None:
+    with closing(sqlite3.connect(library)) as database, database:
+        database.execute("UPDATE said SET character = (SELECT MIN(id) FROM characters)")
+        database.execute("UPDATE embeddings SET vector = x'00' WHERE detection = 1")
+    found = kyara("library", "check", "cast.kyara")
+    assert found.code == 1
+    assert "said does not hold what was decided" in found.out
+    assert "detection 1 has the wrong length" in found.out
+
+
+def test_an_export_answers_elsewhere(
+    kyara: Kyara, library: Path, tiny_plugin: Path, inbox: Path
+) -> None:
+    expected = sorted_as(kyara, "--dry-run")
+    assert kyara("library", "export", "cast.kyara", "cast.zip").code == 0
+    assert kyara("library", "export", "cast.kyara", "cast.zip").code == 2
+    with zipfile.ZipFile("cast.zip") as archive:
+        names = set(archive.namelist())
+        assert str(library.parent) not in archive.read("references.json").decode()
+    assert {"references.json", "embeddings.npy"} < names
+    assert len([name for name in names if name.endswith(".webp")]) == 9
+    shutil.rmtree("cast")
+    library.unlink()
+    kyara("library", "create", "cast.kyara", "--plugin", tiny_plugin)
+    imported = kyara("library", "import", "cast.kyara", "cast.zip", "--json")
+    assert imported.json() == {"references": 9, "named": 9}
+    assert sorted_as(kyara, "--dry-run") == expected
+    again = kyara("library", "import", "cast.kyara", "cast.zip", "--json")
+    assert again.json() == {"references": 9, "named": 0}
+    assert kyara("library", "check", "cast.kyara").code == 0
+
+
+@pytest.mark.parametrize("member", ["references.json", "embeddings.npy"])
+def test_a_damaged_export_is_one_line(kyara: Kyara, library: Path, member: str) -> None:
+    kyara("library", "export", "cast.kyara", "cast.zip")
+    with zipfile.ZipFile("cast.zip") as whole, zipfile.ZipFile("bad.zip", "w") as bad:
+        for name in whole.namelist():
+            bad.writestr(name, b"garbage" if name == member else whole.read(name))
+    ran = kyara("library", "import", "cast.kyara", "bad.zip")
+    assert ran.code == 1
+    assert "not an export" in ran.err
+    assert len(ran.err.splitlines()) == 1

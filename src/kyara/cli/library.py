@@ -280,6 +280,100 @@ def info(library: Path, as_json: bool) -> None:
     )
 
 
+CHECK_EXAMPLE = """
+\b
+Example:
+    kyara library check cast.kyara
+"""
+
+
+@command.command("check", epilog=CHECK_EXAMPLE)
+@_file
+@_json
+def check(library: Path, as_json: bool) -> int:
+    """Is the file whole? Which pictures are gone, which characters have few references?
+
+    Exit code 1 means that the file is damaged; the rest is for you to judge.
+    """
+    from kyara.library.check import FEW
+    from kyara.library.check import check as look
+    from kyara.library.store import Library
+
+    with Library.open(library) as opened, opened.database.snapshot():
+        found = look(opened)
+    if as_json:
+        summary = {
+            "problems": found.problems,
+            "gone": [os.fspath(path) for path in found.gone],
+            "missing": [os.fspath(path) for path in found.missing],
+            "weak": found.weak,
+        }
+        click.echo(json.dumps(summary))
+    else:
+        for problem in found.problems:
+            click.echo(f"problem: {printable(problem)}")
+        for path in found.gone:
+            click.echo(f"gone: {printable(str(path))}")
+        for path in found.missing:
+            click.echo(f"not embedded (kyara library update): {printable(str(path))}")
+        for name, count in found.weak.items():
+            click.echo(f"fewer than {FEW} references: {printable(name)} ({count})")
+        click.echo("The file is damaged." if found.problems else "The file is whole.")
+    return 1 if found.problems else 0
+
+
+EXPORT_EXAMPLE = """
+\b
+Example:
+    kyara library export cast.kyara cast.zip
+"""
+
+
+@command.command("export", epilog=EXPORT_EXAMPLE)
+@_file
+@click.argument("out", metavar="OUT", type=PATH)
+@click.option("--overwrite", is_flag=True, help="Replace OUT if it exists.")
+@_json
+def export(library: Path, out: Path, overwrite: bool, as_json: bool) -> None:
+    """Write the references to OUT, a file that others can import and use without the pictures.
+
+    It holds embeddings, names of characters and files, and small thumbnails; no paths.
+    """
+    from kyara.library.portable import export_references
+    from kyara.library.store import Library
+
+    with Library.open(library) as opened, opened.database.snapshot():
+        count = export_references(opened, out, overwrite=overwrite)
+    if as_json:
+        click.echo(json.dumps({"file": os.fspath(out), "references": count}))
+    else:
+        click.echo(f"{count} references in {printable(str(out))}")
+
+
+IMPORT_EXAMPLE = """
+\b
+Example:
+    kyara library create mine.kyara
+    kyara library import mine.kyara cast.zip
+"""
+
+
+@command.command("import", epilog=IMPORT_EXAMPLE)
+@_file
+@click.argument("exported", metavar="EXPORTED", type=PATH)
+@_json
+def import_(library: Path, exported: Path, as_json: bool) -> None:
+    """Take over the references that `kyara library export` wrote. What you decided stands."""
+    from kyara.library.portable import import_references
+
+    with _writing(library) as opened:
+        result = import_references(opened, exported)
+    if as_json:
+        click.echo(json.dumps({"references": result.references, "named": result.named}))
+    else:
+        click.echo(f"{result.references} references, {result.named} of them new.")
+
+
 def _writing(path: Path) -> Library:
     from kyara.library.store import Library
 

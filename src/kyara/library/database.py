@@ -79,6 +79,17 @@ class Database:
             self._connection.executemany(statement, values)
 
     @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Everything read in the block is as it was at one moment."""
+        with _in_words(self.path):
+            self._connection.execute("BEGIN")
+        try:
+            yield
+        finally:
+            with contextlib.suppress(sqlite3.Error):
+                self._connection.execute("ROLLBACK")
+
+    @contextmanager
     def writing(self) -> Iterator[None]:
         """A transaction: committed when the block ends, undone when it raises.
 

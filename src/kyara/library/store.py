@@ -267,7 +267,9 @@ class Library:
         names: list[str] = []
         digests: list[bytes] = []
         paths: list[Path] = []
-        query = f"SELECT c.name, p.digest, {_PLACE}, vector {_REFERENCES} ORDER BY c.name, p.id"
+        query = (
+            f"SELECT c.name, p.digest, {_PLACE}, vector {_REFERENCES} ORDER BY c.name, p.id, d.id"
+        )
         for rows in self.database.chunks(query, (), _ROWS):
             vectors = b"".join(row[3] for row in rows)
             if len(vectors) != 4 * dimension * len(rows):
