@@ -13,7 +13,7 @@ from kyara.evaluate.dataset import load_dataset  # noqa: E402
 from kyara.plugins.manifest import InputSpec  # noqa: E402
 from kyara.train.config import ModelConfig  # noqa: E402
 from kyara.train.export import load_crops  # noqa: E402
-from kyara.train.model import EmbeddingNet  # noqa: E402
+from kyara.train.model import EmbeddingNet, Palette  # noqa: E402
 from kyara.train.whiten import whiten  # noqa: E402
 
 pytestmark = pytest.mark.train
@@ -35,3 +35,37 @@ def test_differences_within_a_character_count_less(labelled: Path) -> None:
     before = np.divide(*within_and_between())
     whiten(net, crops, labels)
     assert np.divide(*within_and_between()) < before
+
+
+def test_the_palette_counts_beside_the_network(labelled: Path) -> None:
+    """The drawn characters are colours: with them in the projection they are told apart even
+    by a network that learned nothing."""
+    crops, labels = load_crops(load_dataset(labelled), 100, InputSpec(size=32))
+    torch.manual_seed(0)
+    net = EmbeddingNet(ModelConfig(dimension=20)).eval()
+    whiten(net, crops, labels, palette=True)
+    with torch.no_grad():
+        rows = net(torch.from_numpy(crops).permute(0, 3, 1, 2)).numpy()
+    same = labels[:, None] == labels[None]
+    scores = rows @ rows.T
+    assert scores[same].min() > scores[~same].max()
+
+
+def test_a_palette_is_shares_of_colours() -> None:
+    pixels = torch.zeros(1, 3, 8, 8)
+    pixels[:, 0] = 255.0  # red everywhere
+    palette = Palette()
+    (row,) = palette(pixels)
+    assert row.shape == (palette.dimension,)
+    assert row[7 * 64] == pytest.approx(1.0)
+    assert row.sum() == pytest.approx(1.0)
+
+
+def test_greys_count_less_than_colours_and_the_border_less_than_the_middle() -> None:
+    pixels = torch.full((1, 3, 16, 16), 128.0)
+    pixels[:, 2, :, 6:10] = 255.0  # a blue stripe in the middle
+    (middle,) = Palette()(pixels)
+    (border,) = Palette()(pixels.roll(8, dims=3))
+    blue, grey = (4 * 8 + 4) * 8 + 7, (4 * 8 + 4) * 8 + 4
+    assert middle[blue] > middle[grey]
+    assert middle[blue] > border[blue]

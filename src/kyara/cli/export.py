@@ -52,6 +52,11 @@ WHITENING_PICTURES = 12_000
     "(within-class covariance normalisation). Needs --data.",
 )
 @click.option(
+    "--palette",
+    is_flag=True,
+    help="With --whiten: let the colours of a crop count beside what the network sees.",
+)
+@click.option(
     "--data",
     type=click.Path(path_type=Path),
     metavar="DATA",
@@ -68,6 +73,7 @@ def command(
     size: int | None,
     int8: bool,
     whiten: bool,
+    palette: bool,
     data: Path | None,
     as_json: bool,
 ) -> None:
@@ -88,11 +94,13 @@ def command(
         raise UsageError("this exists already", where=out, hint="choose another directory")
     if (int8 or whiten) and data is None:
         raise click.UsageError("--int8 and --whiten need --data")
+    if palette and not whiten:
+        raise click.UsageError("--palette needs --whiten")
     net, config = load_trained(run)
     spec = InputSpec(size=size or config.sizes[-1].size, dtype="uint8", layout="NHWC")
     dataset = None if data is None else load_dataset(data)
     if whiten and dataset is not None:
-        fit_projection(net, *load_crops(dataset, WHITENING_PICTURES, spec))
+        fit_projection(net, *load_crops(dataset, WHITENING_PICTURES, spec), palette=palette)
     cosine = None
     with tempfile.TemporaryDirectory() as folder:
         model = Path(folder) / "model.onnx"

@@ -15,21 +15,31 @@ if TYPE_CHECKING:
     from kyara.encode.encoder import Encoder
     from kyara.identify.references import CharacterFolder
     from kyara.library.store import Library
+    from kyara.types import Aggregation
 
 __all__ = [
+    "CAST_HELP",
+    "EXIT_SKIPPED",
     "PATH",
     "encoder_options",
-    "library_option",
+    "gallery_options",
     "open_cache",
     "open_encoder_for",
     "open_encoder_of",
     "open_references",
     "report_skipped",
     "require_extra",
+    "threshold_for",
 ]
 
 PATH = click.Path(path_type=Path, readable=False)
 """Any path. Whether it can be read shows when it is: one bad picture does not stop the others."""
+
+CAST_HELP = """
+\b
+CAST is a folder with a folder of pictures per character, or a JSON file:
+    {"Yang_Wenli": "references/yang", "Reinhard": "references/reinhard"}
+"""
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -66,15 +76,58 @@ def encoder_options(function: F) -> F:
     return function
 
 
-def library_option(function: F) -> F:
-    """`--library`, for commands that can do without one."""
-    return click.option(
-        "--library",
-        metavar="FILE",
-        envvar="KYARA_LIBRARY",
-        type=PATH,
-        help="A library, made with `kyara library`. Or set KYARA_LIBRARY.",
-    )(function)
+def gallery_options(function: F) -> F:
+    """`--refs`, `--library`, `--mode`, `--threshold` and `--always-name`."""
+    for option in (
+        click.option("--always-name", is_flag=True, help="Never answer `unknown`."),
+        click.option(
+            "--threshold",
+            type=float,
+            metavar="SCORE",
+            help="Best scores below this are `unknown`; default: the model's own.",
+        ),
+        click.option(
+            "--mode",
+            default="any",
+            show_default=True,
+            type=click.Choice(["any", "avg"]),
+            help="Judge by the most similar reference, or by the average over all.",
+        ),
+        click.option(
+            "--library",
+            metavar="FILE",
+            envvar="KYARA_LIBRARY",
+            type=PATH,
+            help="Instead: a library (see `kyara library`). Or set KYARA_LIBRARY.",
+        ),
+        click.option(
+            "--refs",
+            "cast",
+            metavar="CAST",
+            type=PATH,
+            help="The characters and their reference pictures.",
+        ),
+    ):
+        function = option(function)
+    return function
+
+
+def threshold_for(
+    encoder: Encoder, aggregation: Aggregation, threshold: float | None, always_name: bool
+) -> float | None:
+    """The score below which the answer is `unknown`, as the options say; None: never.
+
+    Raises:
+        click.UsageError: the options exclude each other.
+    """
+    from kyara.identify.calibration import logistic_for
+
+    if always_name and threshold is not None:
+        raise click.UsageError("--threshold and --always-name exclude each other")
+    if threshold is not None or always_name:
+        return threshold
+    logistic = logistic_for(encoder.calibration, aggregation)
+    return None if logistic is None else logistic.threshold
 
 
 def open_encoder_for(plugin: str | None, device: str) -> Encoder:

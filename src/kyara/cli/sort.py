@@ -13,18 +13,20 @@ import click
 from kyara.cli.console import print_table, progress
 from kyara.cli.main import EXIT_INTERRUPTED
 from kyara.cli.options import (
+    CAST_HELP,
     PATH,
     encoder_options,
-    library_option,
+    gallery_options,
     open_cache,
     open_references,
     report_skipped,
+    threshold_for,
 )
+from kyara.cli.taking import Taking, taking_options
 from kyara.errors import printable
 from kyara.types import Aggregation
 
 if TYPE_CHECKING:
-    from kyara.encode.encoder import Encoder
     from kyara.export.rows import PictureRow
     from kyara.organise.sorting import SortResult
 
@@ -33,25 +35,17 @@ EXAMPLE = """
 Examples:
     kyara sort inbox --refs cast --out sorted
     kyara sort inbox --refs cast --out sorted --dry-run --csv > answers.csv
+    kyara sort inbox --refs cast --out sorted --plan plan.json
+    kyara apply plan.json
+    kyara undo sorted
     kyara sort inbox --library cast.kyara --out sorted
-
-\b
-CAST is a folder with a folder of pictures per character, or a JSON file:
-    {"Yang_Wenli": "references/yang", "Reinhard": "references/reinhard"}
 """
 ROWS_SHOWN = 60
 
 
-@click.command("sort", epilog=EXAMPLE)
+@click.command("sort", epilog=EXAMPLE + CAST_HELP)
 @click.argument("inbox", type=PATH)
-@click.option(
-    "--refs",
-    "cast",
-    metavar="CAST",
-    type=PATH,
-    help="The characters and their reference pictures.",
-)
-@library_option
+@gallery_options
 @click.option(
     "--out",
     required=True,
@@ -59,26 +53,21 @@ ROWS_SHOWN = 60
     type=PATH,
     help="Where a folder per character is made.",
 )
-@click.option(
-    "--mode",
-    default="any",
-    show_default=True,
-    type=click.Choice(["any", "avg"]),
-    help="Judge by the most similar reference, or by the average over all.",
-)
-@click.option(
-    "--threshold",
-    type=float,
-    metavar="SCORE",
-    help="Best scores below this are `unknown`; default: the model's own.",
-)
-@click.option("--always-name", is_flag=True, help="Never answer `unknown`.")
 @click.option("--copy", "action", flag_value="copy", default="copy", help="Copy (the default).")
 @click.option("--move", "action", flag_value="move", help="Move instead.")
 @click.option("--link", "action", flag_value="link", help="Hard links instead: no more space.")
+@click.option("--symlink", "action", flag_value="symlink", help="Symbolic links instead.")
 @click.option("--dry-run", is_flag=True, help="Show what would be done; touch nothing.")
+@click.option(
+    "--plan",
+    "plan_file",
+    metavar="FILE",
+    type=PATH,
+    help="Write what would be done to FILE, for `kyara apply`; touch nothing else.",
+)
 @click.option("--json", "output", flag_value="json", help="One JSON object per picture and line.")
 @click.option("--csv", "output", flag_value="csv", help="CSV, one row per picture.")
+@taking_options
 @encoder_options
 def command(
     inbox: Path,
@@ -90,7 +79,10 @@ def command(
     always_name: bool,
     action: str,
     dry_run: bool,
+    plan_file: Path | None,
     output: str | None,
+    sidecars: tuple[str, ...],
+    report: Path | None,
     plugin: str | None,
     device: str,
     no_cache: bool,
@@ -98,36 +90,46 @@ def command(
     """Sort the pictures in INBOX into a folder per character.
 
     Folders are searched with all below them. Pictures of nobody in the cast go to `unknown`.
-    Nothing is ever overwritten, and a second run only does what is new. With --library, what
-    you decided binds: a picture that you confirmed goes where you said, never to a character
-    that you rejected for it, and one that you ignored is left where it is.
+    Nothing is ever overwritten, and a second run only does what is new. `kyara undo` puts
+    everything back. With --library, what you decided binds: a picture that you confirmed goes
+    where you said, never to a character that you rejected for it, and one that you ignored is
+    left where it is.
     """
-    from kyara.organise.plan import Action
+    from kyara.organise.plan import Action, Status
+    from kyara.organise.planfile import require_new, save_plan
     from kyara.organise.sorting import SortRequest, sort_pictures
 
-    if always_name and threshold is not None:
-        raise click.UsageError("--threshold and --always-name exclude each other")
-    with open_references(cast, library, plugin, device) as (references, encoder):
+    if plan_file is not None:
+        dry_run = True
+        require_new(plan_file)
+    with (
+        open_references(cast, library, plugin, device) as (references, encoder),
+        open_cache(no_cache) as cache,
+    ):
         aggregation = Aggregation(mode)
-        if threshold is None and not always_name:
-            threshold = _default_threshold(encoder, aggregation)
+        threshold = threshold_for(encoder, aggregation, threshold, always_name)
         request = SortRequest(
             inbox, references, out, aggregation, threshold, Action(action), dry_run
         )
-        with open_cache(no_cache) as cache:
-            try:
-                result = sort_pictures(request, encoder, cache=cache, progress=progress)
-            except KeyboardInterrupt:
-                click.echo("kyara: interrupted; no file was touched yet", err=True)
-                return EXIT_INTERRUPTED
-    return report_sorted(result, output, dry_run=dry_run)
-
-
-def _default_threshold(encoder: Encoder, aggregation: Aggregation) -> float | None:
-    from kyara.identify.calibration import logistic_for
-
-    logistic = logistic_for(encoder.calibration, aggregation)
-    return None if logistic is None else logistic.threshold
+        taking = Taking(sidecars, report, encoder.id)
+        try:
+            result = sort_pictures(request, encoder, cache=cache, progress=progress)
+        except KeyboardInterrupt:
+            click.echo("kyara: interrupted; no file was touched yet", err=True)
+            return EXIT_INTERRUPTED
+    if plan_file is not None:
+        save_plan(result.plan, plan_file)
+        click.echo(printable(f"kyara: next: kyara apply {plan_file}"), err=True)
+    code = report_sorted(result, output, dry_run=dry_run)
+    if code == EXIT_INTERRUPTED:
+        return code
+    for answer, operation in result.answers:
+        if dry_run or operation is None or operation.status is Status.FAILED:
+            taking.add([answer], answer.path, sidecars=False)
+        else:
+            taking.add([answer], operation.target)
+    taken = taking.finish()
+    return code or taken
 
 
 def report_sorted(result: SortResult, output: str | None = None, *, dry_run: bool = False) -> int:
@@ -145,8 +147,8 @@ def report_sorted(result: SortResult, output: str | None = None, *, dry_run: boo
         write_csv(rows, sys.stdout)
     else:
         _print_tables(rows)
-    summary = _summary(rows, dry_run)
-    click.echo(summary, err=output is not None)
+    counts = Counter(row.done for row in rows if row.done is not None)
+    click.echo(summary(counts, dry_run), err=output is not None)
     if result.interrupted:
         click.echo("kyara: interrupted; run the same command again to go on", err=True)
         return EXIT_INTERRUPTED
@@ -194,8 +196,8 @@ def _mean_probability(rows: Sequence[PictureRow]) -> str:
     return f"{sum(values) / len(values):.2f}" if values else ""
 
 
-def _summary(rows: Sequence[PictureRow], dry_run: bool) -> str:
-    counts = Counter(row.done for row in rows if row.done is not None)
+def summary(counts: Counter[str], dry_run: bool) -> str:
+    """How many files are new, and how many were there, in a sentence."""
     parts = [f"{counts['new']} {'would be filed' if dry_run else 'filed'}"]
     if counts["there"]:
         parts.append(f"{counts['there']} were there already")

@@ -55,9 +55,9 @@ command goes on from the last checkpoint.
 @click.option(
     "--init",
     "begin_from",
-    metavar="RUN",
+    metavar="RUN-OR-PLUGIN",
     type=click.Path(path_type=Path),
-    help="Begin with the weights of another run.",
+    help="Begin with the weights of another run, or of a plugin that `kyara export` made.",
 )
 @click.option(
     "--until",
@@ -130,4 +130,5 @@ def _print_record(record: object, as_json: bool) -> None:
 
 
 def _say(line: str) -> None:
-    click.echo(f"kyara: {line}", err=True)
+    if os.environ.get("RANK", "0") == "0":  # of the processes that torchrun starts, the first
+        click.echo(f"kyara: {line}", err=True)

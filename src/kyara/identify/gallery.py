@@ -100,13 +100,13 @@ def _ranked(
     encoder: Encoder,
     aggregation: Aggregation,
 ) -> list[Match]:
-    logistic = logistic_for(encoder.calibration, aggregation)
     ends = [*gallery.starts[1:].tolist(), len(by_reference)]
     matches = []
     for index in np.argsort(-by_character, kind="stable").tolist():
         score = float(by_character[index])
         start = int(gallery.starts[index])
         nearest = start + int(np.argmax(by_reference[start : ends[index]]))
+        logistic = logistic_for(encoder.calibration, aggregation, ends[index] - start)
         likelihood = None if logistic is None else probability(score, logistic)
         matches.append(Match(gallery.characters[index], score, likelihood, nearest))
     return matches

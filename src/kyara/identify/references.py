@@ -13,13 +13,23 @@ import numpy as np
 from kyara.encode.cache import EmbeddingCache
 from kyara.encode.encoder import Encoder
 from kyara.encode.pipeline import EmbeddedPicture, embed_pictures
-from kyara.errors import UsageError, printable
+from kyara.errors import PictureError, UsageError, printable
 from kyara.identify.gallery import Gallery
-from kyara.library.store import Library
+from kyara.library.said import SaidOf, nothing_said
+from kyara.library.store import Library, RootKind
 from kyara.names import check_name
 from kyara.pictures.find import find_pictures
+from kyara.types import Progress
 
-__all__ = ["CharacterFolder", "build_gallery", "gallery_of", "read_cast"]
+__all__ = [
+    "CharacterFolder",
+    "build_gallery",
+    "gallery_of",
+    "load_gallery",
+    "read_cast",
+    "reference_folders",
+    "said_by",
+]
 
 
 @dataclass(frozen=True)
@@ -111,6 +121,47 @@ def gallery_of(library: Library) -> Gallery:
         np.searchsorted(found.characters, characters),
         found.paths,
     )
+
+
+def said_by(cast: Sequence[CharacterFolder] | Library) -> SaidOf:
+    """What was decided of pictures before: of a folder of references, nothing."""
+    return cast.said if isinstance(cast, Library) else nothing_said
+
+
+def reference_folders(cast: Sequence[CharacterFolder] | Library) -> list[Path]:
+    """The folders that hold nothing but references."""
+    if not isinstance(cast, Library):
+        return [character.folder for character in cast]
+    named = (root.path for root in cast.roots() if root.kind is not RootKind.PICTURES)
+    return [path for path in named if os.path.isdir(path)]  # noqa: PTH112 (see find_pictures)
+
+
+def load_gallery(
+    cast: Sequence[CharacterFolder] | Library,
+    encoder: Encoder,
+    *,
+    cache: EmbeddingCache | None,
+    progress: Progress,
+) -> tuple[Gallery, list[PictureError]]:
+    """The gallery of a cast or library, and why some references could not be used.
+
+    Raises:
+        UsageError: a character has no usable reference, or the library has none, or is of
+            another encoder.
+    """
+    if isinstance(cast, Library):
+        cast.require(encoder)
+        return gallery_of(cast), []
+    bad: list[PictureError] = []
+    references = sum(len(find_pictures([character.folder])) for character in cast)
+    with progress("references", references) as tick:
+
+        def note(picture: EmbeddedPicture) -> None:
+            tick()
+            if picture.error is not None:
+                bad.append(picture.error)
+
+        return build_gallery(cast, encoder, cache=cache, on_picture=note), bad
 
 
 def _read_folder(path: Path) -> list[CharacterFolder]:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeAlias, TypeVar
+from typing import TypeVar
 
 from kyara.encode.cache import EmbeddingCache, FileState
 from kyara.encode.encoder import Encoder
@@ -22,10 +22,10 @@ from kyara.library.log import Confirm, Source
 from kyara.library.scan import Seen, known_places, lost_places, scan
 from kyara.library.store import Library, Root, RootKind
 from kyara.pictures.digest import digest_of_file
+from kyara.types import Progress
 
 __all__ = ["Updated", "add", "embed_again", "update"]
 
-Progress: TypeAlias = Callable[[str, int], AbstractContextManager[Callable[[], None]]]
 
 _T = TypeVar("_T")
 

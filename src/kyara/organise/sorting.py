@@ -4,28 +4,29 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 from kyara.encode.cache import EmbeddingCache, FileState, digest_with
 from kyara.encode.encoder import Encoder
-from kyara.encode.pipeline import EmbeddedPicture, embed_pictures
+from kyara.encode.pipeline import embed_pictures
 from kyara.errors import PictureError, UsageError
 from kyara.identify.answer import Answer, answer_pictures
-from kyara.identify.gallery import Gallery
-from kyara.identify.references import CharacterFolder, build_gallery, gallery_of
-from kyara.library.said import SaidOf, nothing_said
-from kyara.library.store import Library, RootKind
+from kyara.identify.references import (
+    CharacterFolder,
+    load_gallery,
+    reference_folders,
+    said_by,
+)
+from kyara.library.store import Library
 from kyara.organise.apply import apply_plan
-from kyara.organise.plan import Action, Filing, Operation, Status, make_plan
+from kyara.organise.plan import Action, Filing, Operation, Plan, Status, make_plan
+from kyara.organise.undo import recover
 from kyara.pictures.find import find_pictures
-from kyara.types import Aggregation
+from kyara.types import Aggregation, Progress
 
-__all__ = ["Progress", "SortRequest", "SortResult", "sort_pictures"]
-
-Progress = Callable[[str, int], AbstractContextManager[Callable[[], None]]]
-"""Opens a progress bar of that label and length; its value is called once per item."""
+__all__ = ["SortRequest", "SortResult", "carry_out", "sort_pictures"]
 
 
 @dataclass(frozen=True)
@@ -53,11 +54,13 @@ class SortResult:
 
     Attributes:
         bad_references: references that could not be used.
-        interrupted: Ctrl-C came; the operations that were not begun are missing.
+        plan: what was or would be done.
+        interrupted: Ctrl-C came; the operations that were not begun are missing in `answers`.
     """
 
     answers: list[tuple[Answer, Operation | None]]
     bad_references: list[PictureError]
+    plan: Plan
     interrupted: bool = False
 
 
@@ -75,15 +78,19 @@ def sort_pictures(
     """Identify the pictures of the inbox; then copy, move or link them, unless a dry run.
 
     The folders that results go to and that references come from are not searched, should
-    they lie within the inbox. Interrupted (Ctrl-C) while files are handled, it returns what
+    they lie within the inbox; a folder of references that is itself the inbox is
+    sorted. Interrupted (Ctrl-C) while files are handled, it returns what
     was done; earlier, nothing was done yet, and KeyboardInterrupt passes through.
 
     Raises:
         UsageError: the inbox is missing, or it or a character has no usable picture, or the
             results cannot go where they should.
+        OutputError: the journal cannot be begun; nothing was done.
     """
     _check_places(request)
-    paths = find_pictures([request.inbox], skip=[request.out, *_reference_folders(request)])
+    if not request.dry_run:
+        recover(request.out)
+    paths = find_pictures([request.inbox], skip=_passed_over(request))
     if not paths:
         raise UsageError("no pictures are here", where=request.inbox)
     answers, bad_references = _identify_all(paths, request, encoder, cache, progress)
@@ -92,14 +99,53 @@ def sort_pictures(
         for answer in answers
         if answer.digest is not None and answer.character is not None
     ]
-    plan = make_plan(filings, request.out, request.action, lambda p: digest_with(cache, p))
-    interrupted = False
-    if not request.dry_run:
-        plan, interrupted = _carry_out(plan, cache, progress)
-    of_source = {operation.source: operation for operation in plan}
-    return SortResult(
-        [(answer, of_source.get(answer.path)) for answer in answers], bad_references, interrupted
+    plan = make_plan(
+        filings,
+        request.out,
+        request.action,
+        lambda path: digest_with(cache, path),
+        inbox=request.inbox,
     )
+    done, interrupted = list(plan.operations), False
+    if not request.dry_run:
+        done, interrupted = carry_out(plan, cache=cache, progress=progress)
+    of_source = {operation.source: operation for operation in done}
+    return SortResult(
+        [(answer, of_source.get(answer.path)) for answer in answers],
+        bad_references,
+        plan,
+        interrupted,
+    )
+
+
+def carry_out(
+    plan: Plan, *, cache: EmbeddingCache | None = None, progress: Progress = _silent
+) -> tuple[list[Operation], bool]:
+    """Apply the plan; returns the operations that were begun, and whether Ctrl-C came.
+
+    Raises:
+        OutputError: the journal cannot be begun; nothing was done.
+    """
+    done: list[Operation] = []
+    interrupted = False
+    try:
+        with progress("files", len(plan.operations)) as tick, closing(apply_plan(plan)) as doing:
+            for operation in doing:
+                done.append(operation)
+                tick()
+    except KeyboardInterrupt:
+        interrupted = True
+    if cache is not None:
+        # So that the next run knows what lies there without reading it.
+        made = [o for o in done if o.status is Status.NEW and o.target.exists()]
+        cache.remember([(FileState.of(o.target), o.digest) for o in made])
+    return done, interrupted
+
+
+def _passed_over(request: SortRequest) -> list[Path]:
+    inbox = os.path.realpath(request.inbox)
+    references = reference_folders(request.cast)
+    return [request.out, *(f for f in references if os.path.realpath(f) != inbox)]
 
 
 def _check_places(request: SortRequest) -> None:
@@ -112,18 +158,6 @@ def _check_places(request: SortRequest) -> None:
         raise UsageError("this is a file, where a folder is needed", where=request.out)
 
 
-def _reference_folders(request: SortRequest) -> list[Path]:
-    if not isinstance(request.cast, Library):
-        return [character.folder for character in request.cast]
-    inbox = Path(os.path.realpath(request.inbox))
-    folders = [
-        Path(os.path.realpath(root.path))
-        for root in request.cast.roots()
-        if root.kind is not RootKind.PICTURES
-    ]
-    return [folder for folder in folders if inbox in folder.parents]
-
-
 def _identify_all(
     paths: list[Path],
     request: SortRequest,
@@ -131,56 +165,14 @@ def _identify_all(
     cache: EmbeddingCache | None,
     progress: Progress,
 ) -> tuple[list[Answer], list[PictureError]]:
-    gallery, bad_references, said_of = _known(request.cast, encoder, cache, progress)
+    gallery, bad_references = load_gallery(request.cast, encoder, cache=cache, progress=progress)
     answers = []
     with progress("pictures", len(paths)) as tick:
         embedded = embed_pictures(paths, encoder, cache=cache)
         for answer in answer_pictures(
             *(embedded, gallery, encoder, request.aggregation, request.threshold),
-            said_of=said_of,
+            said_of=said_by(request.cast),
         ):
             answers.append(answer)
             tick()
     return answers, bad_references
-
-
-def _known(
-    cast: Sequence[CharacterFolder] | Library,
-    encoder: Encoder,
-    cache: EmbeddingCache | None,
-    progress: Progress,
-) -> tuple[Gallery, list[PictureError], SaidOf]:
-    """The gallery, the references that could not be used, and what was decided before."""
-    if isinstance(cast, Library):
-        cast.require(encoder)
-        return gallery_of(cast), [], cast.said
-    bad_references: list[PictureError] = []
-    references = sum(len(find_pictures([character.folder])) for character in cast)
-    with progress("references", references) as tick:
-
-        def note(picture: EmbeddedPicture) -> None:
-            tick()
-            if picture.error is not None:
-                bad_references.append(picture.error)
-
-        gallery = build_gallery(cast, encoder, cache=cache, on_picture=note)
-    return gallery, bad_references, nothing_said
-
-
-def _carry_out(
-    plan: list[Operation], cache: EmbeddingCache | None, progress: Progress
-) -> tuple[list[Operation], bool]:
-    done: list[Operation] = []
-    interrupted = False
-    try:
-        with progress("files", len(plan)) as tick:
-            for operation in apply_plan(plan):
-                done.append(operation)
-                tick()
-    except KeyboardInterrupt:
-        interrupted = True
-    if cache is not None:
-        # So that the next run knows what lies there without reading it.
-        made = [o for o in done if o.status is Status.NEW and o.target.exists()]
-        cache.remember([(FileState.of(o.target), o.digest) for o in made])
-    return done, interrupted

@@ -24,9 +24,12 @@ from torch.utils.data import Dataset as TorchDataset
 from kyara.errors import UsageError
 from kyara.evaluate.dataset import Dataset
 from kyara.pictures.read import decode
+from kyara.plugins.manifest import MANIFEST, InputSpec
 from kyara.train.augment import Augmentation
 from kyara.train.config import TrainConfig
+from kyara.train.export import load_crops
 from kyara.train.model import EmbeddingNet, Objective
+from kyara.train.revive import revive
 from kyara.train.sampler import BalancedBatches, Draw
 from kyara.train.teacher import teacher_targets
 
@@ -35,6 +38,8 @@ __all__ = ["StepRecord", "load_trained", "train", "training_data"]
 CHECKPOINT = "checkpoint.pt"
 RECORD = "run.json"
 CURVE = "curve.jsonl"
+
+_REVIVING_PICTURES = 512
 
 
 @dataclass(frozen=True)
@@ -167,8 +172,15 @@ class _Run:
             part.load_state_dict(state[name])
         self.step = state["step"]
 
-    def begin_from(self, folder: Path) -> None:
-        """Take over the averaged network and the losses' weights of another run."""
+    def begin_from(self, folder: Path, dataset: Dataset) -> None:
+        """Take over another run's averaged network and weights of the losses, or the trunk of
+        a plugin."""
+        if (folder / MANIFEST).is_file():
+            spec = InputSpec(size=self.config.size_at(0))
+            crops, _ = load_crops(dataset, _REVIVING_PICTURES, spec)
+            revive(self.objective.net, folder, crops)
+            self.average.load_state_dict(self.objective.net.state_dict())
+            return
         state = _checkpoint_of(folder)
         try:
             self.objective.net.load_state_dict(state["average"])
@@ -199,7 +211,7 @@ def train(
     Under `torchrun` each process takes its part of every batch; the first one writes.
 
     Args:
-        begin_from: another run's folder, whose weights a new run starts from.
+        begin_from: another run's folder, or a plugin's, whose weights a new run starts from.
         device: a torch device name.
         until: stop before this step, as an interruption would.
 
@@ -214,7 +226,7 @@ def train(
         if checkpoint.exists():
             run.load(checkpoint)
         elif begin_from is not None:
-            run.begin_from(begin_from)
+            run.begin_from(begin_from, dataset)
         if first:
             folder.mkdir(parents=True, exist_ok=True)
             _write_record(folder, config, dataset, begin_from)

@@ -7,29 +7,67 @@ costs nothing when the model is used.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
-from kyara.train.model import EmbeddingNet
+from kyara.train.model import EmbeddingNet, Palette
 from kyara.types import PixelArray
 
 __all__ = ["whiten"]
 
-SHRINKAGE = 0.1
+SHRINKAGE = 0.2
 """Of the covariance towards a multiple of the identity, by its mean variance."""
+PALETTE_SHARE = 0.25
+"""Deviation of the palette's part of the features, where the trunk's is 1."""
+GREY_EVERY = 10
+"""So many crops have a copy without colour beside them: a manga page shows whom the cover
+shows."""
 
 
-def whiten(net: EmbeddingNet, crops: PixelArray, labels: NDArray[np.intp]) -> None:
+def whiten(
+    net: EmbeddingNet, crops: PixelArray, labels: NDArray[np.intp], *, palette: bool = False
+) -> None:
     """Replace the projection of `net` by one fitted to labelled crops.
 
     Args:
         crops: uint8, shape (n, size, size, 3).
         labels: a number per character, shape (n,); those with one picture say nothing.
+        palette: project the crop's palette too, beside the trunk's features.
     """
-    features = _features(net, crops)
+    crops = np.concatenate([crops, _grey(crops[::GREY_EVERY])])
+    labels = np.concatenate([labels, labels[::GREY_EVERY]])
+    parts = [_described(net.describe, crops)]
+    if palette:
+        net.palette = Palette()
+        parts.append(_described(net.palette, crops))
+    scales = np.concatenate(
+        [
+            np.full(part.shape[1], share / np.sqrt(part.var(axis=0).sum()))
+            for part, share in zip(parts, (1.0, PALETTE_SHARE), strict=False)
+        ]
+    )
+    features = np.concatenate(parts, axis=1) * scales
     mean = features.mean(axis=0)
+    projection = _fit(features, mean, labels, net.projection.out_features) * scales[:, None]
+    linear = nn.Linear(*projection.shape)
+    with torch.no_grad():
+        linear.weight.copy_(torch.from_numpy(projection.T))
+        linear.bias.copy_(torch.from_numpy(-(mean / scales) @ projection))
+    net.embedder[1] = linear
+
+
+def _fit(
+    features: NDArray[np.float64],
+    mean: NDArray[np.float64],
+    labels: NDArray[np.intp],
+    dimension: int,
+) -> NDArray[np.float64]:
+    """The projection (f, d) of features (n, f) that makes the deviations within a character
+    alike in all directions, and keeps the d directions in which most is left."""
     _, groups, counts = np.unique(labels, return_inverse=True, return_counts=True)
     sums = np.zeros((len(counts), features.shape[1]))
     np.add.at(sums, groups, features)
@@ -41,23 +79,26 @@ def whiten(net: EmbeddingNet, crops: PixelArray, labels: NDArray[np.intp]) -> No
     covariance += SHRINKAGE * np.trace(covariance) / len(covariance) * np.eye(len(covariance))
     values, vectors = np.linalg.eigh(covariance)
     normalised = vectors * np.maximum(values, 1e-12) ** -0.5
-    projection = normalised @ _main_directions((features - mean) @ normalised, net)
-    with torch.no_grad():
-        net.projection.weight.copy_(torch.from_numpy(projection.T))
-        net.projection.bias.copy_(torch.from_numpy(-mean @ projection))
+    return np.asarray(normalised @ _main_directions((features - mean) @ normalised, dimension))
 
 
-def _main_directions(features: NDArray[np.float64], net: EmbeddingNet) -> NDArray[np.float64]:
+def _main_directions(features: NDArray[np.float64], dimension: int) -> NDArray[np.float64]:
     """An orthonormal basis (f, d) of the d directions in which features (n, f) vary most."""
-    dimension = net.projection.out_features
     _, vectors = np.linalg.eigh(np.cov(features.T))
     return np.asarray(vectors[:, ::-1][:, :dimension])
 
 
-def _features(net: EmbeddingNet, crops: PixelArray) -> NDArray[np.float64]:
+def _grey(crops: PixelArray) -> PixelArray:
+    """Crops (n, size, size, 3) without colour (luma of ITU-R BT.601)."""
+    luma = (crops @ np.array([0.299, 0.587, 0.114])).round().astype(np.uint8)
+    return np.repeat(luma[..., None], 3, axis=-1)
+
+
+def _described(describe: Callable[[Tensor], Tensor], crops: PixelArray) -> NDArray[np.float64]:
+    """Features (n, f) of crops (n, size, size, 3)."""
     with torch.inference_mode():
         parts: list[Tensor] = [
-            net.describe(torch.from_numpy(crops[i : i + 64]).permute(0, 3, 1, 2))
+            describe(torch.from_numpy(crops[i : i + 64]).permute(0, 3, 1, 2).float())
             for i in range(0, len(crops), 64)
         ]
     return torch.cat(parts).double().numpy()
