@@ -251,3 +251,26 @@ def test_a_damaged_export_is_one_line(kyara: Kyara, library: Path, member: str) 
     assert ran.code == 1
     assert "not an export" in ran.err
     assert len(ran.err.splitlines()) == 1
+
+
+def test_compare_with_the_references_of_a_character(
+    kyara: Kyara, library: Path, inbox: Path
+) -> None:
+    shutil.rmtree("cast")
+    arguments = ["compare", "inbox/r1.png", "--library", "cast.kyara", "--character"]
+    same, other = (kyara(*arguments, name, "--json").json() for name in ("ruby", "jade"))
+    assert len(same["pictures"]) == len(other["pictures"]) == 4
+    assert min(same["scores"][0][1:]) > max(other["scores"][0][1:])
+    assert kyara(*arguments, "nobody").code == 2
+    assert kyara("compare", "inbox/r1.png", "--character", "ruby").code == 2
+
+
+def test_identify_heeds_what_was_decided(kyara: Kyara, library: Path, inbox: Path) -> None:
+    kyara("decide", "reject", "inbox/r1.png", "--character", "ruby")
+    kyara("decide", "ignore", "inbox/j1.png")
+    arguments = ["inbox/r1.png", "inbox/j1.png", "inbox/a1.png", "--library", "cast.kyara"]
+    rows = kyara("identify", *arguments, "--json").rows()
+    assert [row["character"] for row in rows] == ["unknown", None, "azure"]
+    assert "ruby" not in {candidate["character"] for candidate in rows[0]["candidates"]}
+    assert "(ignored)" in kyara("identify", *arguments).out
+    assert kyara("identify", *arguments[:2]).code == 0  # KYARA_LIBRARY names it
