@@ -190,6 +190,8 @@ class _Run:
             " (SELECT d.picture FROM detections d JOIN embeddings e ON e.detection = d.id"
             " WHERE e.encoder = (SELECT encoder FROM library)) GROUP BY picture"
         )
+        if not rows:
+            return
         places = known_places(self.database)
         lacking = []
         for (key,) in rows:
