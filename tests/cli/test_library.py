@@ -99,6 +99,22 @@ def test_a_folder_that_is_missing_as_a_whole_is_not_gone(kyara: Kyara, library: 
     assert updated(kyara) == {"unchanged": 9}
 
 
+def test_a_file_on_a_disk_that_is_not_connected_is_not_gone(kyara: Kyara, library: Path) -> None:
+    draw(library.parent / "disk" / "x.png", "ruby", 70)
+    kyara("library", "add", "cast.kyara", "disk/x.png")
+    (library.parent / "disk").rename(library.parent / "unplugged")
+    assert set(updated(kyara, code=3)) == {"unchanged", "skipped"}
+
+
+def test_a_confirmed_picture_may_be_sorted_away(kyara: Kyara, library: Path, inbox: Path) -> None:
+    kyara("decide", "confirm", "inbox/who.png", "--character", "stranger")
+    sorted_as(kyara, "--move")
+    assert updated(kyara) == {"unchanged": 9, "gone": 1}
+    assert updated(kyara) == {"unchanged": 9}
+    assert kyara("library", "add", "cast.kyara", "out", "--json").json()["moved"] == 1
+    assert by_character(kyara)["stranger"] == 1
+
+
 def test_a_bad_picture_stops_none_of_the_others(kyara: Kyara, library: Path) -> None:
     (library.parent / "cast" / "ruby" / "torn.png").write_bytes(TORN)
     draw(library.parent / "cast" / "ruby" / "good.png", "ruby", 50)

@@ -14,7 +14,7 @@ from kyara.library.database import Database
 from kyara.library.store import Root
 from kyara.pictures.find import find_pictures
 
-__all__ = ["Place", "Scan", "Seen", "known_places", "lost_places", "scan"]
+__all__ = ["Place", "Scan", "Seen", "is_away", "known_places", "lost_places", "scan"]
 
 # A file that changes again within the resolution of its clock keeps its time, so one that was
 # read right after it was written is in doubt (the index of git has the same rule).
@@ -106,7 +106,8 @@ def scan(roots: Sequence[Root], places: dict[bytes, Place]) -> Scan:
     seen: dict[bytes, Seen] = {}
     for root in sorted(roots, key=lambda root: len(root.path.parts)):
         if not os.path.lexists(root.path):
-            result.missing.append(root.path)
+            if is_away(root, places):
+                result.missing.append(root.path)
             continue
         for path in find_pictures([root.path]):
             try:
@@ -120,18 +121,28 @@ def scan(roots: Sequence[Root], places: dict[bytes, Place]) -> Scan:
     return result
 
 
+def is_away(root: Root, places: dict[bytes, Place]) -> bool:
+    """Whether a root is missing in a way that says nothing of its pictures. A single file that
+    is missing from a folder that is there is just gone."""
+    if os.path.lexists(root.path):
+        return False
+    return os.fsencode(root.path) not in places or not os.path.lexists(root.path.parent)
+
+
 def lost_places(
     places: dict[bytes, Place], seen: Iterable[Seen], missing: Sequence[Path]
 ) -> list[bytes]:
     """Places at which there is no file any more. Below a root that is missing as a whole
     nothing is lost: its disk may not be connected."""
     found = {one.state.key for one in seen}
-    away = tuple(os.fsencode(root) + os.fsencode(os.sep) for root in missing)
+    roots = {os.fsencode(root) for root in missing}
+    below = tuple(root + os.fsencode(os.sep) for root in roots)
     return [
         path
         for path, place in places.items()
         if path not in found
         and not place.gone
-        and not path.startswith(away)
+        and path not in roots
+        and not path.startswith(below)
         and not os.path.exists(path)  # noqa: PTH110 (bytes)
     ]

@@ -19,7 +19,7 @@ from kyara.encode.pipeline import EmbeddedPicture, embed_pictures
 from kyara.errors import PictureError, UsageError
 from kyara.library.decisions import named, record
 from kyara.library.log import Confirm, Source
-from kyara.library.scan import Seen, known_places, lost_places, scan
+from kyara.library.scan import Seen, is_away, known_places, lost_places, scan
 from kyara.library.store import Library, Root, RootKind
 from kyara.pictures.digest import digest_of_file
 from kyara.types import Progress
@@ -204,8 +204,8 @@ class _Run:
         self._embed(lacking)
 
     def _mark_gone(self, seen: Sequence[Seen]) -> None:
-        missing = [root.path for root in self.library.roots() if not os.path.lexists(root.path)]
-        lost = lost_places(self.places, seen, missing)
+        away = [root.path for root in self.library.roots() if is_away(root, self.places)]
+        lost = lost_places(self.places, seen, away)
         self.result.gone += len(lost)
         if lost:
             with self.database.writing():
