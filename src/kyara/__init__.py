@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from kyara.identify.answer import Answer, answer_pictures
     from kyara.identify.calibration import verify
     from kyara.identify.gallery import Gallery
-    from kyara.identify.references import build_gallery, read_cast
+    from kyara.identify.references import build_gallery, gallery_of, read_cast
+    from kyara.library.said import Said
+    from kyara.library.store import Library
     from kyara.organise.sorting import SortRequest, SortResult, sort_pictures
     from kyara.plugins.discover import open_encoder
     from kyara.types import Aggregation, Box, Detection, Match, Verification
@@ -34,13 +36,16 @@ _HOME = {
     "Encoder": "kyara.encode.encoder",
     "Gallery": "kyara.identify.gallery",
     "KyaraError": "kyara.errors",
+    "Library": "kyara.library.store",
     "Match": "kyara.types",
+    "Said": "kyara.library.said",
     "SortRequest": "kyara.organise.sorting",
     "SortResult": "kyara.organise.sorting",
     "Verification": "kyara.types",
     "answer_pictures": "kyara.identify.answer",
     "build_gallery": "kyara.identify.references",
     "embed_pictures": "kyara.encode.pipeline",
+    "gallery_of": "kyara.identify.references",
     "open_encoder": "kyara.plugins.discover",
     "read_cast": "kyara.identify.references",
     "sort_pictures": "kyara.organise.sorting",
@@ -56,13 +61,16 @@ __all__ = [
     "Encoder",
     "Gallery",
     "KyaraError",
+    "Library",
     "Match",
+    "Said",
     "SortRequest",
     "SortResult",
     "Verification",
     "answer_pictures",
     "build_gallery",
     "embed_pictures",
+    "gallery_of",
     "open_encoder",
     "read_cast",
     "sort_pictures",

@@ -90,3 +90,9 @@ def test_the_same_seed_gives_the_same_pictures(tmp_path: Path) -> None:
     )
     assert first == second
     assert len(json.loads(first)) == 7
+
+
+def test_update(tmp_path: Path) -> None:
+    report = run("update.py", tmp_path, "--pictures", "8")
+    assert report["pictures"]["count"] == 8
+    assert '"unchanged": 8' in report["last_answer"]

@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kyara.cli.console import progress
-from kyara.cli.options import PATH, encoder_options, open_cache, open_encoder_for, report_skipped
+from kyara.cli.options import (
+    PATH,
+    encoder_options,
+    open_cache,
+    open_encoder_for,
+    open_encoder_of,
+    report_skipped,
+)
 from kyara.errors import UsageError
 
 if TYPE_CHECKING:
@@ -25,6 +32,7 @@ Examples:
     kyara compare a.png b.png
     kyara compare a.png b.png c.png --json
     kyara compare a.png b.png --explain why.png
+    kyara compare a.png --library cast.kyara --character Yang_Wenli
 """
 
 
@@ -37,11 +45,20 @@ Examples:
     type=PATH,
     help="Also draw where the similarity of two pictures comes from.",
 )
+@click.option(
+    "--library",
+    metavar="FILE",
+    type=PATH,
+    help="Compare with the references of this library as well.",
+)
+@click.option("--character", metavar="NAME", help="Only with those of this character.")
 @encoder_options
 def command(
     pictures: tuple[Path, ...],
     as_json: bool,
     explain: Path | None,
+    library: Path | None,
+    character: str | None,
     plugin: str | None,
     device: str,
     no_cache: bool,
@@ -57,15 +74,24 @@ def command(
     from kyara.encode.pipeline import embed_pictures
     from kyara.pictures.find import find_pictures
 
-    encoder = open_encoder_for(plugin, device)
+    if library is None and character is not None:
+        raise click.UsageError("--character is about a library: give --library as well")
+    if library is not None and explain is not None:
+        raise click.UsageError("--explain and --library exclude each other")
+    references: list[EmbeddedPicture] = []
+    if library is None:
+        encoder = open_encoder_for(plugin, device)
+    else:
+        encoder, references = _from_library(library, character, plugin, device)
     paths = _named(pictures, find_pictures(pictures))
-    if len(paths) < 2:
+    if len(paths) + len(references) < 2:
         raise UsageError("two pictures or more are needed", hint="kyara compare a.png b.png")
     if explain is not None:
         _check_explainable(explain, paths)
     with open_cache(no_cache) as cache:
         embedded = list(embed_pictures(paths, encoder, cache=cache))
     usable = [picture for picture in embedded if picture.error is None]
+    usable += references if usable else []
     failed = [str(picture.error) for picture in embedded if picture.error is not None]
     if len(usable) < 2:
         report_skipped(failed, len(paths))
@@ -80,6 +106,25 @@ def command(
     else:
         _print_matrix(usable, matrix)
     return report_skipped(failed, len(paths))
+
+
+def _from_library(
+    path: Path, character: str | None, plugin: str | None, device: str
+) -> tuple[Encoder, list[EmbeddedPicture]]:
+    """The encoder of a library, and its references; the pictures are not needed."""
+    from kyara.encode.pipeline import EmbeddedPicture
+    from kyara.library.store import Library
+
+    with Library.open(path) as library:
+        encoder = open_encoder_of(library, plugin, device)
+        name = None if character is None else library.decisions.find(character).name
+        found = library.references()
+    rows = zip(found.characters, found.paths, found.digests, found.embeddings, strict=True)
+    return encoder, [
+        EmbeddedPicture(place, digest, (), row[None])
+        for owner, place, digest, row in rows
+        if name is None or owner == name
+    ]
 
 
 def _named(given: Sequence[Path], found: list[Path]) -> list[Path]:

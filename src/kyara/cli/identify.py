@@ -18,7 +18,7 @@ from kyara.cli.options import (
     encoder_options,
     gallery_options,
     open_cache,
-    open_encoder_for,
+    open_references,
     report_skipped,
     threshold_for,
 )
@@ -35,6 +35,7 @@ EXAMPLE = """
 \b
 Examples:
     kyara identify picture.png --refs cast
+    kyara identify inbox --library cast.kyara
     find . -name '*.png' -print0 | kyara identify - -0 --refs cast --json
     kyara identify inbox --refs cast --json | jq -r 'select(.margin < 0.1) | .path'
 """
@@ -66,7 +67,8 @@ Examples:
 @encoder_options
 def command(
     pictures: tuple[str, ...],
-    cast: Path,
+    cast: Path | None,
+    library: Path | None,
     mode: str,
     threshold: float | None,
     always_name: bool,
@@ -93,20 +95,21 @@ def command(
     from kyara.cli.incoming import STDIN, asked_for
     from kyara.encode.pipeline import embed_pictures
     from kyara.identify.answer import answer_pictures
-    from kyara.identify.references import load_gallery, read_cast
+    from kyara.identify.references import load_gallery, reference_folders, said_by
 
     listed = STDIN in pictures
     if nul and not listed:
         raise click.UsageError("-0 is about a list on stdin: name `-` as well")
-    encoder = open_encoder_for(plugin, device)
-    aggregation = Aggregation(mode)
-    threshold = threshold_for(encoder, aggregation, threshold, always_name)
-    characters = read_cast(cast)
-    taking = Taking(sidecars, report, encoder.id)
     printer = _Printer(output, top)
     problems: list[KyaraError] = []
-    with open_cache(no_cache) as cache:
-        gallery, bad_references = load_gallery(characters, encoder, cache=cache, progress=progress)
+    with (
+        open_references(cast, library, plugin, device) as (references, encoder),
+        open_cache(no_cache) as cache,
+    ):
+        aggregation = Aggregation(mode)
+        threshold = threshold_for(encoder, aggregation, threshold, always_name)
+        taking = Taking(sidecars, report, encoder.id)
+        gallery, bad_references = load_gallery(references, encoder, cache=cache, progress=progress)
         answers_of = partial(
             answer_pictures,
             gallery=gallery,
@@ -115,8 +118,9 @@ def command(
             threshold=threshold,
             top=max(top, 2),
             nearest=nearest,
+            said_of=said_by(references),
         )
-        folders = [character.folder for character in characters]
+        folders = reference_folders(references)
         batches = asked_for(pictures, nul=nul, skip=folders, complain=problems.append)
         try:
             for batch in batches:
@@ -199,7 +203,7 @@ class _Printer:
 
 def _lines(row: DetectionRow) -> Iterator[tuple[str, ...]]:
     """The row as lines of the table: one for each candidate."""
-    answer = row.character or f"({row.error})"
+    answer = row.character or f"({row.error or 'ignored'})"
     if not row.candidates:
         yield (printable(row.path), printable(answer), "", "", "", "", "")
     for n, candidate in enumerate(row.candidates):

@@ -19,6 +19,8 @@ COMMANDS = {
     "sort": "Sort a folder of pictures by character.",
     "apply": "Carry out a plan that `kyara sort --plan` wrote.",
     "undo": "Put everything back as it was before a sort.",
+    "library": "Remember pictures, characters and decisions in one file.",
+    "decide": "Say who is in a picture, and take it back.",
     "embed": "Write the embeddings of pictures to a file.",
     "plugins": "List the models that there are.",
     "cache": "Look at, or clear, the embeddings that are kept.",

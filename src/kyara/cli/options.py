@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,6 +13,8 @@ import click
 if TYPE_CHECKING:
     from kyara.encode.cache import EmbeddingCache
     from kyara.encode.encoder import Encoder
+    from kyara.identify.references import CharacterFolder
+    from kyara.library.store import Library
     from kyara.types import Aggregation
 
 __all__ = [
@@ -23,6 +25,8 @@ __all__ = [
     "gallery_options",
     "open_cache",
     "open_encoder_for",
+    "open_encoder_of",
+    "open_references",
     "report_skipped",
     "require_extra",
     "threshold_for",
@@ -73,7 +77,7 @@ def encoder_options(function: F) -> F:
 
 
 def gallery_options(function: F) -> F:
-    """`--refs`, `--mode`, `--threshold` and `--always-name`."""
+    """`--refs`, `--library`, `--mode`, `--threshold` and `--always-name`."""
     for option in (
         click.option("--always-name", is_flag=True, help="Never answer `unknown`."),
         click.option(
@@ -90,9 +94,15 @@ def gallery_options(function: F) -> F:
             help="Judge by the most similar reference, or by the average over all.",
         ),
         click.option(
+            "--library",
+            metavar="FILE",
+            envvar="KYARA_LIBRARY",
+            type=PATH,
+            help="Instead: a library (see `kyara library`). Or set KYARA_LIBRARY.",
+        ),
+        click.option(
             "--refs",
             "cast",
-            required=True,
             metavar="CAST",
             type=PATH,
             help="The characters and their reference pictures.",
@@ -126,6 +136,39 @@ def open_encoder_for(plugin: str | None, device: str) -> Encoder:
     from kyara.plugins.discover import DEFAULT_PLUGIN, open_encoder
 
     return open_encoder(plugin or DEFAULT_PLUGIN, parse_device(device))
+
+
+def open_encoder_of(library: Library, plugin: str | None, device: str) -> Encoder:
+    """The encoder of a library; if the options name another, that is an error.
+
+    Raises:
+        UsageError: it is not the one that the library was made with.
+    """
+    encoder = open_encoder_for(plugin or library.encoder.plugin, device)
+    library.require(encoder)
+    return encoder
+
+
+@contextmanager
+def open_references(
+    cast: Path | None, library: Path | None, plugin: str | None, device: str
+) -> Iterator[tuple[Sequence[CharacterFolder] | Library, Encoder]]:
+    """The references that `--refs` or `--library` names, and the encoder that goes with them.
+
+    Raises:
+        click.UsageError: neither is given.
+    """
+    from kyara.identify.references import read_cast
+    from kyara.library.store import Library
+
+    if cast is not None:  # also where KYARA_LIBRARY names a library: the option is nearer
+        encoder = open_encoder_for(plugin, device)
+        yield read_cast(cast), encoder
+    elif library is not None:
+        with Library.open(library) as opened:
+            yield opened, open_encoder_of(opened, plugin, device)
+    else:
+        raise click.UsageError("give the references: --refs CAST or --library FILE")
 
 
 @contextmanager

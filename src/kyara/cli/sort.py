@@ -18,7 +18,7 @@ from kyara.cli.options import (
     encoder_options,
     gallery_options,
     open_cache,
-    open_encoder_for,
+    open_references,
     report_skipped,
     threshold_for,
 )
@@ -38,6 +38,7 @@ Examples:
     kyara sort inbox --refs cast --out sorted --plan plan.json
     kyara apply plan.json
     kyara undo sorted
+    kyara sort inbox --library cast.kyara --out sorted
 """
 ROWS_SHOWN = 60
 
@@ -70,7 +71,8 @@ ROWS_SHOWN = 60
 @encoder_options
 def command(
     inbox: Path,
-    cast: Path,
+    cast: Path | None,
+    library: Path | None,
     out: Path,
     mode: str,
     threshold: float | None,
@@ -89,9 +91,10 @@ def command(
 
     Folders are searched with all below them. Pictures of nobody in the cast go to `unknown`.
     Nothing is ever overwritten, and a second run only does what is new. `kyara undo` puts
-    everything back.
+    everything back. With --library, what you decided binds: a picture that you confirmed goes
+    where you said, never to a character that you rejected for it, and one that you ignored is
+    left where it is.
     """
-    from kyara.identify.references import read_cast
     from kyara.organise.plan import Action, Status
     from kyara.organise.planfile import require_new, save_plan
     from kyara.organise.sorting import SortRequest, sort_pictures
@@ -99,14 +102,16 @@ def command(
     if plan_file is not None:
         dry_run = True
         require_new(plan_file)
-    encoder = open_encoder_for(plugin, device)
-    aggregation = Aggregation(mode)
-    threshold = threshold_for(encoder, aggregation, threshold, always_name)
-    request = SortRequest(
-        inbox, read_cast(cast), out, aggregation, threshold, Action(action), dry_run
-    )
-    taking = Taking(sidecars, report, encoder.id)
-    with open_cache(no_cache) as cache:
+    with (
+        open_references(cast, library, plugin, device) as (references, encoder),
+        open_cache(no_cache) as cache,
+    ):
+        aggregation = Aggregation(mode)
+        threshold = threshold_for(encoder, aggregation, threshold, always_name)
+        request = SortRequest(
+            inbox, references, out, aggregation, threshold, Action(action), dry_run
+        )
+        taking = Taking(sidecars, report, encoder.id)
         try:
             result = sort_pictures(request, encoder, cache=cache, progress=progress)
         except KeyboardInterrupt:
@@ -179,7 +184,7 @@ def _cells(row: PictureRow) -> tuple[str, ...]:
     runner_up = "" if row.runner_up is None else f"{row.runner_up} {row.runner_up_score:.2f}"
     return (
         printable(row.path),
-        printable(row.character) if row.character else printable(f"({row.error})"),
+        printable(row.character or f"({row.error or 'ignored'})"),
         "" if row.score is None else f"{row.score:.2f}",
         "" if row.probability is None else f"{row.probability:.2f}",
         printable(runner_up),

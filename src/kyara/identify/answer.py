@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,11 +11,11 @@ from kyara.encode.pipeline import EmbeddedPicture
 from kyara.errors import PictureError
 from kyara.identify.gallery import Gallery, identify
 from kyara.identify.nearest import NearReference, nearest_references
+from kyara.library.said import NOTHING, Said, SaidOf, nothing_said
+from kyara.names import UNKNOWN
 from kyara.types import Aggregation, Detection, Match
 
-__all__ = ["UNKNOWN", "Answer", "answer_pictures"]
-
-UNKNOWN = "unknown"
+__all__ = ["UNKNOWN", "Answer", "answer_pictures", "heed"]
 
 
 @dataclass(frozen=True)
@@ -24,11 +24,14 @@ class Answer:
 
     Attributes:
         path, digest: the picture.
-        character: a name of the gallery, `unknown`, or None for a picture that failed.
-        ranked: the most similar characters, best first, also where the answer is unknown.
+        character: a name of the gallery or one that was said, `unknown`, or None for a picture
+            that failed or is to be ignored.
+        ranked: the most similar characters, best first, also where the answer is unknown;
+            none that was ruled out.
         references: for each of `ranked`, its references that are most like the detection.
         detection: what was looked at; None for a picture that failed.
         error: why the picture failed.
+        said: what was decided before, which the answer follows.
     """
 
     path: Path
@@ -38,6 +41,7 @@ class Answer:
     references: tuple[tuple[NearReference, ...], ...] = ()
     detection: Detection | None = None
     error: PictureError | None = None
+    said: Said = NOTHING
 
     @property
     def best(self) -> Match | None:
@@ -71,6 +75,7 @@ def answer_pictures(
     *,
     top: int = 2,
     nearest: int = 1,
+    said_of: SaidOf = nothing_said,
 ) -> Iterator[Answer]:
     """Identify pictures one by one as they come: an answer for each detection in them, and
     one, with its error, for a picture that failed.
@@ -79,23 +84,39 @@ def answer_pictures(
         threshold: a best score below it means unknown; None: there is always a name.
         top: characters to rank, at least two.
         nearest: references to name of each of them, at least one.
+        said_of: what was decided of a picture; the model is only asked about the rest.
     """
     for picture in pictures:
-        if not picture.detections:
+        if picture.digest is None or not picture.detections:
             yield Answer(picture.path, picture.digest, None, error=picture.error)
             continue
+        said = said_of(picture.digest)
         all_ranked = identify(picture.embeddings, gallery, encoder, aggregation)
         for detection, probe, ranked in zip(
             picture.detections, picture.embeddings, all_ranked, strict=True
         ):
-            best = ranked[0]
-            known = threshold is None or best.score >= threshold
-            kept = tuple(ranked[:top])
+            kept = tuple(heed(ranked, said)[:top])
             yield Answer(
                 picture.path,
                 picture.digest,
-                best.character if known else UNKNOWN,
+                _decided(kept, threshold, said),
                 kept,
                 nearest_references(probe, kept, gallery, encoder, nearest),
                 detection,
+                said=said,
             )
+
+
+def heed(ranked: Sequence[Match], said: Said) -> list[Match]:
+    """Characters, best first, as far as what was said leaves them: whom the picture is known
+    to show comes first, whom it is known not to show is not among them."""
+    left = [match for match in ranked if match.character not in said.rejected]
+    return sorted(left, key=lambda match: match.character != said.character)
+
+
+def _decided(ranked: Sequence[Match], threshold: float | None, said: Said) -> str | None:
+    if said.ignored or said.character is not None:
+        return said.character
+    if not ranked or (threshold is not None and ranked[0].score < threshold):
+        return UNKNOWN
+    return ranked[0].character

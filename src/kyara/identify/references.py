@@ -1,4 +1,4 @@
-"""Where references come from: a folder with a folder per character, or a JSON file."""
+"""Where references come from: a folder with a folder per character, a JSON file, a library."""
 
 from __future__ import annotations
 
@@ -8,16 +8,28 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from kyara.encode.cache import EmbeddingCache
 from kyara.encode.encoder import Encoder
 from kyara.encode.pipeline import EmbeddedPicture, embed_pictures
 from kyara.errors import PictureError, UsageError, printable
-from kyara.identify.answer import UNKNOWN
 from kyara.identify.gallery import Gallery
+from kyara.library.said import SaidOf, nothing_said
+from kyara.library.store import Library, RootKind
+from kyara.names import check_name
 from kyara.pictures.find import find_pictures
 from kyara.types import Progress
 
-__all__ = ["CharacterFolder", "build_gallery", "load_gallery", "read_cast"]
+__all__ = [
+    "CharacterFolder",
+    "build_gallery",
+    "gallery_of",
+    "load_gallery",
+    "read_cast",
+    "reference_folders",
+    "said_by",
+]
 
 
 @dataclass(frozen=True)
@@ -48,7 +60,7 @@ def read_cast(path: Path) -> list[CharacterFolder]:
             "no characters are here", where=path, hint="one folder per character is expected"
         )
     for character in cast:
-        _check_name(character.name, path)
+        check_name(character.name, path)
     return cast
 
 
@@ -88,18 +100,58 @@ def build_gallery(
     return Gallery.build(encoder.id, references)
 
 
+def gallery_of(library: Library) -> Gallery:
+    """The references of a library. Neither the pictures nor a model are needed.
+
+    Raises:
+        UsageError: it has none.
+    """
+    found = library.references()
+    if not found.characters:
+        raise UsageError(
+            "this library has no references",
+            where=library.path,
+            hint="kyara library add FILE PICTURES --character NAME",
+        )
+    characters = tuple(dict.fromkeys(found.characters))
+    return Gallery(
+        library.encoder.identity,
+        characters,
+        found.embeddings,
+        np.searchsorted(found.characters, characters),
+        found.paths,
+    )
+
+
+def said_by(cast: Sequence[CharacterFolder] | Library) -> SaidOf:
+    """What was decided of pictures before: of a folder of references, nothing."""
+    return cast.said if isinstance(cast, Library) else nothing_said
+
+
+def reference_folders(cast: Sequence[CharacterFolder] | Library) -> list[Path]:
+    """The folders that hold nothing but references."""
+    if not isinstance(cast, Library):
+        return [character.folder for character in cast]
+    named = (root.path for root in cast.roots() if root.kind is not RootKind.PICTURES)
+    return [path for path in named if os.path.isdir(path)]  # noqa: PTH112 (see find_pictures)
+
+
 def load_gallery(
-    cast: Sequence[CharacterFolder],
+    cast: Sequence[CharacterFolder] | Library,
     encoder: Encoder,
     *,
     cache: EmbeddingCache | None,
     progress: Progress,
 ) -> tuple[Gallery, list[PictureError]]:
-    """The gallery of a cast, and why some references could not be used.
+    """The gallery of a cast or library, and why some references could not be used.
 
     Raises:
-        UsageError: a character has no usable reference.
+        UsageError: a character has no usable reference, or the library has none, or is of
+            another encoder.
     """
+    if isinstance(cast, Library):
+        cast.require(encoder)
+        return gallery_of(cast), []
     bad: list[PictureError] = []
     references = sum(len(find_pictures([character.folder])) for character in cast)
     with progress("references", references) as tick:
@@ -143,14 +195,3 @@ def _read_json(path: Path) -> list[CharacterFolder]:
             raise UsageError(f"there is no folder {folder!r} for {name!r}", where=path)
         cast.append(CharacterFolder(name, found))
     return cast
-
-
-def _check_name(name: str, where: Path) -> None:
-    if not name.strip() or name in (".", "..") or any(char in name for char in "/\\\0"):
-        raise UsageError(f"{name!r} cannot be the name of a folder", where=where)
-    if name == UNKNOWN:
-        raise UsageError(
-            f"a character cannot be called {UNKNOWN!r}",
-            where=where,
-            hint="pictures of nobody known are sorted there",
-        )

@@ -13,7 +13,13 @@ from kyara.encode.encoder import Encoder
 from kyara.encode.pipeline import embed_pictures
 from kyara.errors import PictureError, UsageError
 from kyara.identify.answer import Answer, answer_pictures
-from kyara.identify.references import CharacterFolder, load_gallery
+from kyara.identify.references import (
+    CharacterFolder,
+    load_gallery,
+    reference_folders,
+    said_by,
+)
+from kyara.library.store import Library
 from kyara.organise.apply import apply_plan
 from kyara.organise.plan import Action, Filing, Operation, Plan, Status, make_plan
 from kyara.organise.undo import recover
@@ -28,11 +34,13 @@ class SortRequest:
     """What is to be sorted, against what, and where to.
 
     Attributes:
+        cast: the characters and their references; or a library, whose decisions bind: a
+            picture goes where it was said to belong, and one to be ignored is left.
         threshold: a best score below it means unknown; None: there is always a name.
     """
 
     inbox: Path
-    cast: Sequence[CharacterFolder]
+    cast: Sequence[CharacterFolder] | Library
     out: Path
     aggregation: Aggregation = Aggregation.ANY
     threshold: float | None = None
@@ -136,7 +144,7 @@ def carry_out(
 
 def _passed_over(request: SortRequest) -> list[Path]:
     inbox = os.path.realpath(request.inbox)
-    references = [character.folder for character in request.cast]
+    references = reference_folders(request.cast)
     return [request.out, *(f for f in references if os.path.realpath(f) != inbox)]
 
 
@@ -162,7 +170,8 @@ def _identify_all(
     with progress("pictures", len(paths)) as tick:
         embedded = embed_pictures(paths, encoder, cache=cache)
         for answer in answer_pictures(
-            embedded, gallery, encoder, request.aggregation, request.threshold
+            *(embedded, gallery, encoder, request.aggregation, request.threshold),
+            said_of=said_by(request.cast),
         ):
             answers.append(answer)
             tick()

@@ -1,0 +1,363 @@
+"""`kyara decide`."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from kyara.cli.console import print_table
+from kyara.cli.options import PATH, open_cache, open_encoder_of, report_skipped
+from kyara.errors import printable
+
+if TYPE_CHECKING:
+    from kyara.library.log import Decision, Payload
+    from kyara.library.store import Library
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+EXAMPLE = """
+\b
+Examples:
+    export KYARA_LIBRARY=cast.kyara
+    kyara decide confirm sorted/unknown/pic-7.png --character Yang_Wenli
+    kyara decide reject sorted/Reinhard/pic-9.png --character Reinhard
+    kyara decide undo
+"""
+
+
+@click.group("decide", epilog=EXAMPLE)
+def command() -> None:
+    """Say who is in a picture, and take it back.
+
+    What you say is kept in a library for ever, with the time. It outranks the model and the
+    folders that were added, whatever is run again, and every word of it can be undone.
+    """
+
+
+def _library(function: F) -> F:
+    return click.option(
+        "--library",
+        metavar="FILE",
+        envvar="KYARA_LIBRARY",
+        required=True,
+        type=PATH,
+        help="The library. Or set KYARA_LIBRARY.",
+    )(function)
+
+
+def _json(function: F) -> F:
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(function)
+
+
+def _pictures(function: F) -> F:
+    return click.argument("pictures", nargs=-1, required=True, type=PATH)(function)
+
+
+CONFIRM_EXAMPLE = """
+\b
+Example:
+    kyara decide confirm a.png b.png --character Yang_Wenli --library cast.kyara
+"""
+
+
+@command.command("confirm", epilog=CONFIRM_EXAMPLE)
+@_pictures
+@click.option("--character", metavar="NAME", required=True, help="Whom the pictures show.")
+@_library
+@_json
+def confirm(pictures: tuple[Path, ...], character: str, library: Path, as_json: bool) -> int:
+    """PICTURES show this character. They become its references.
+
+    A character that nobody has heard of is a new one.
+    """
+    from kyara.library.store import Library
+
+    with Library.open(library, write=True) as opened:
+        skipped = _learn(opened, pictures)
+        digests, missing = _digests(opened, pictures)
+        known = [digest for digest in digests if opened.knows(digest)]
+        skipped += missing
+        if known:
+            _say(opened.decisions.confirm(known, character), as_json)
+    return report_skipped(skipped, len(known) + len(skipped)) if known else _nothing(skipped)
+
+
+REJECT_EXAMPLE = """
+\b
+Example:
+    kyara decide reject a.png --character Reinhard --library cast.kyara
+"""
+
+
+@command.command("reject", epilog=REJECT_EXAMPLE)
+@_pictures
+@click.option("--character", metavar="NAME", required=True, help="Whom they do not show.")
+@_library
+@_json
+def reject(pictures: tuple[Path, ...], character: str, library: Path, as_json: bool) -> int:
+    """PICTURES do not show this character, whatever a model finds, now and later."""
+    return _of_pictures(
+        *(library, pictures, as_json),
+        lambda opened, digests: opened.decisions.reject(digests, character),
+    )
+
+
+IGNORE_EXAMPLE = """
+\b
+Example:
+    kyara decide ignore inbox/screenshot-1.png --library cast.kyara
+"""
+
+
+@command.command("ignore", epilog=IGNORE_EXAMPLE)
+@_pictures
+@_library
+@_json
+def ignore(pictures: tuple[Path, ...], library: Path, as_json: bool) -> int:
+    """Leave PICTURES alone: they are no references, and `sort` does not touch them."""
+    return _of_pictures(
+        *(library, pictures, as_json), lambda opened, digests: opened.decisions.ignore(digests)
+    )
+
+
+RENAME_EXAMPLE = """
+\b
+Example:
+    kyara decide rename Yang "Yang Wenli" --library cast.kyara
+"""
+
+
+@command.command("rename", epilog=RENAME_EXAMPLE)
+@click.argument("old")
+@click.argument("new")
+@_library
+@_json
+def rename(old: str, new: str, library: Path, as_json: bool) -> None:
+    """Call the character OLD by the name NEW. Folders that are named OLD still mean it."""
+    from kyara.library.store import Library
+
+    with Library.open(library, write=True) as opened:
+        _say(opened.decisions.rename(old, new), as_json)
+
+
+MERGE_EXAMPLE = """
+\b
+Example:
+    kyara decide merge Yang Wen-li --into "Yang Wenli" --library cast.kyara
+"""
+
+
+@command.command("merge", epilog=MERGE_EXAMPLE)
+@click.argument("characters", nargs=-1, required=True)
+@click.option("--into", metavar="NAME", required=True, help="Whose name stays.")
+@_library
+@_json
+def merge(characters: tuple[str, ...], into: str, library: Path, as_json: bool) -> None:
+    """CHARACTERS are the same as another: their references become its."""
+    from kyara.library.store import Library
+
+    with Library.open(library, write=True) as opened:
+        _say(opened.decisions.merge(characters, into), as_json)
+
+
+SPLIT_EXAMPLE = """
+\b
+Example:
+    kyara decide split Yang young-1.png young-2.png --into "Young Yang" --library cast.kyara
+"""
+
+
+@command.command("split", epilog=SPLIT_EXAMPLE)
+@click.argument("character")
+@_pictures
+@click.option("--into", metavar="NAME", required=True, help="The new character.")
+@_library
+@_json
+def split(
+    character: str, pictures: tuple[Path, ...], into: str, library: Path, as_json: bool
+) -> int:
+    """Some PICTURES of CHARACTER show somebody else, who is new."""
+    return _of_pictures(
+        *(library, pictures, as_json),
+        lambda opened, digests: opened.decisions.split(character, digests, into),
+    )
+
+
+UNDO_EXAMPLE = """
+\b
+Examples:
+    kyara decide undo --library cast.kyara
+    kyara decide undo 12 --library cast.kyara
+"""
+
+
+@command.command("undo", epilog=UNDO_EXAMPLE)
+@click.argument("decision", required=False, type=int)
+@_library
+@_json
+def undo(decision: int | None, library: Path, as_json: bool) -> None:
+    """Take back your last decision, or the one with that number in the log.
+
+    Undoing an undo brings the decision again. The log keeps all of it.
+    """
+    from kyara.library.store import Library
+
+    with Library.open(library, write=True) as opened:
+        target, made = opened.decisions.undo(decision)
+    if as_json:
+        click.echo(json.dumps(as_row(made)))
+    else:
+        click.echo(f"Undone: {target.id}, {in_words(target.payload)}.")
+
+
+LOG_EXAMPLE = """
+\b
+Examples:
+    kyara decide log --library cast.kyara
+    kyara decide log --library cast.kyara --json | grep Yang
+"""
+
+
+@command.command("log", epilog=LOG_EXAMPLE)
+@_library
+@_json
+def log(library: Path, as_json: bool) -> None:
+    """Everything that was decided, by you and by folders that were added; nothing is deleted."""
+    from kyara.library.store import Library
+
+    with Library.open(library) as opened:
+        decisions = opened.decisions.log()
+    if as_json:
+        for decision in decisions:
+            click.echo(json.dumps(as_row(decision)))
+        return
+    columns = [("number", "right"), ("time (UTC)", "left"), ("by", "left"), ("decision", "left")]
+    print_table(columns, (_cells(decision) for decision in decisions))
+
+
+def as_row(decision: Decision) -> dict[str, Any]:
+    """A decision as an object for JSON."""
+    import msgspec
+
+    return {
+        "id": decision.id,
+        "time": decision.time,
+        "source": decision.source.value,
+        "kind": decision.kind,
+        "stands": decision.stands,
+        "undoes": decision.undoes,
+        "undone_by": decision.undone_by,
+        **msgspec.to_builtins(decision.payload),
+    }
+
+
+def in_words(payload: Payload) -> str:
+    """A decision as a clause for people."""
+    import msgspec
+
+    from kyara.library.log import kind_of
+
+    parts = msgspec.to_builtins(payload)
+    count = len(parts.get("pictures", ()))
+    pictures = f"{count} picture{'' if count == 1 else 's'}"
+    template = _CLAUSES[kind_of(payload)]
+    merged = ", ".join(parts.get("names", ()))
+    return printable(template.format(**parts | {"pictures": pictures, "merged": merged}))
+
+
+_CLAUSES = {
+    "confirm": "{pictures}: {name}",
+    "reject": "{pictures}: not {name}",
+    "split": "{pictures}: {name}, split off",
+    "ignore": "{pictures}: ignored",
+    "forget": "{pictures}: references of nobody",
+    "rename": "{old} is called {name}",
+    "merge": "{merged} merged into {name}",
+    "undo": "an undo",
+}
+
+
+def _cells(decision: Decision) -> tuple[str, ...]:
+    words = in_words(decision.payload)
+    if decision.undoes is not None:
+        words = f"undoes {decision.undoes}"
+    time = decision.time[:19].replace("T", " ")
+    taken_back = "" if decision.stands else " (undone)"
+    return (str(decision.id), time, decision.source.value, words + taken_back)
+
+
+def _of_pictures(
+    library: Path,
+    pictures: tuple[Path, ...],
+    as_json: bool,
+    decide: Callable[[Library, list[bytes]], Decision],
+) -> int:
+    from kyara.library.store import Library
+
+    with Library.open(library, write=True) as opened:
+        digests, missing = _digests(opened, pictures)
+        if not digests:
+            return _nothing(missing)
+        _say(decide(opened, digests), as_json)
+    return report_skipped(missing, len(digests) + len(missing))
+
+
+def _learn(library: Library, pictures: Sequence[Path]) -> list[str]:
+    """Add the pictures that the library does not know; returns what went wrong."""
+    from kyara.library.store import Root
+    from kyara.library.update import add
+    from kyara.pictures.find import find_pictures
+
+    present = [path for path in find_pictures(pictures) if os.path.lexists(path)]
+    new = []
+    for path in present:
+        digest = _digest(library, path)
+        if digest is not None and not library.knows(digest):
+            new.append(Root(path.absolute()))
+    if not new:
+        return []
+    with open_cache(False) as cache:
+        encoder = open_encoder_of(library, None, "cpu")
+        return [str(error) for error in add(library, new, encoder, cache=cache).failed]
+
+
+def _digests(library: Library, pictures: Sequence[Path]) -> tuple[list[bytes], list[str]]:
+    """The digests of pictures that are there, or were; and the names of the others."""
+    from kyara.pictures.find import find_pictures
+
+    digests, missing = [], []
+    for path in find_pictures(pictures):
+        digest = _digest(library, path)
+        if digest is None:
+            missing.append(f"{printable(str(path))}: there is no such picture")
+        else:
+            digests.append(digest)
+    return digests, missing
+
+
+def _digest(library: Library, path: Path) -> bytes | None:
+    from kyara.pictures.digest import digest_of_file
+
+    try:
+        return digest_of_file(path)
+    except OSError:
+        return library.find(path)
+
+
+def _say(decision: Decision, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(as_row(decision)))
+    else:
+        click.echo(f"Noted as {decision.id}: {in_words(decision.payload)}.")
+
+
+def _nothing(skipped: list[str]) -> int:
+    from kyara.errors import UsageError
+
+    report_skipped(skipped, len(skipped))
+    raise UsageError("none of the pictures can be used", hint="nothing was decided")

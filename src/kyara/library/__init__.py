@@ -1,0 +1,1 @@
+"""The library: one file that remembers pictures, embeddings, characters and decisions."""

@@ -1,0 +1,100 @@
+"""Is a library whole, and what in it deserves a look?"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from kyara.errors import KyaraError
+from kyara.library.database import Database
+from kyara.library.schema import migrate
+from kyara.library.store import Library
+from kyara.library.verdicts import DERIVED, rebuild
+
+__all__ = ["FEW", "Checked", "check"]
+
+FEW = 3
+"""References below which a character is weak: one odd picture among them decides too much."""
+
+
+@dataclass
+class Checked:
+    """What a check found.
+
+    Attributes:
+        problems: what is wrong with the file, in words; none in a healthy one.
+        gone: pictures whose files are no longer there, by the last path.
+        missing: pictures without an embedding by the library's encoder, by path.
+        weak: characters with fewer than `FEW` references, and how many they have.
+    """
+
+    problems: list[str] = field(default_factory=list)
+    gone: list[Path] = field(default_factory=list)
+    missing: list[Path] = field(default_factory=list)
+    weak: dict[str, int] = field(default_factory=dict)
+
+
+def check(library: Library) -> Checked:
+    """Look at everything in the file; nothing is changed, and no picture is read."""
+    database = library.database
+    result = Checked()
+    rows = database.rows("PRAGMA integrity_check")
+    result.problems += [f"the file is damaged: {row[0]}" for row in rows if row[0] != "ok"]
+    if result.problems:
+        return result  # what else would be said cannot be relied upon
+    result.problems += [
+        f"a row of {row[0]} points to a row of {row[2]} that is not there"
+        for row in database.rows("PRAGMA foreign_key_check")
+    ]
+    result.problems += _derived_otherwise(database)
+    result.problems += _bad_embeddings(database)
+    place = "COALESCE((SELECT path FROM places WHERE picture = id LIMIT 1), name)"
+    result.gone = _paths(
+        database,
+        f"SELECT {place} FROM pictures"
+        " WHERE id NOT IN (SELECT picture FROM places WHERE NOT gone) ORDER BY 1",
+    )
+    result.missing = _paths(
+        database,
+        f"SELECT {place} FROM pictures WHERE id NOT IN (SELECT d.picture FROM detections d"
+        " JOIN embeddings e ON e.detection = d.id"
+        " WHERE e.encoder = (SELECT encoder FROM library)) ORDER BY 1",
+    )
+    result.weak = {
+        one.name: one.references for one in library.decisions.characters() if one.references < FEW
+    }
+    return result
+
+
+def _derived_otherwise(database: Database) -> list[str]:
+    """Tables that do not hold what the log of decisions comes to."""
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+        migrate(connection)
+        copy = Database(database.path, connection, read_only=False)
+        rows = database.rows("SELECT id, time, source, kind, payload, undoes FROM decisions")
+        copy.run_many("INSERT INTO decisions VALUES (?, ?, ?, ?, ?, ?)", rows)
+        try:
+            rebuild(copy)
+        except KyaraError as error:
+            return [f"the decisions contradict each other: {error.what}"]
+        return [
+            f"the table {table} does not hold what was decided"
+            for table in DERIVED
+            if sorted(map(repr, copy.rows(f"SELECT * FROM {table}")))
+            != sorted(map(repr, database.rows(f"SELECT * FROM {table}")))
+        ]
+
+
+def _bad_embeddings(database: Database) -> list[str]:
+    rows = database.rows(
+        "SELECT detection FROM embeddings JOIN encoders ON id = encoder"
+        " WHERE length(vector) != 4 * dimension"
+    )
+    return [f"the embedding of detection {row[0]} has the wrong length" for row in rows]
+
+
+def _paths(database: Database, query: str) -> list[Path]:
+    return [Path(os.fsdecode(path)) for (path,) in database.rows(query)]

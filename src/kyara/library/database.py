@@ -1,0 +1,250 @@
+"""Opening the file of a library, transactions, and SQLite's errors in words.
+
+The file is in WAL mode: one process writes while others read, and whatever a killed process
+had not committed is as if it had never been begun.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from kyara.errors import DataError, KyaraError, OutputError, UsageError
+from kyara.library.schema import APPLICATION_ID, VERSION, migrate
+
+__all__ = ["Database", "create_database", "open_database"]
+
+SECONDS_TO_WAIT = 60
+"""For another process that writes. Its transactions are short, so this is for slow disks."""
+
+_HEAD = b"SQLite format 3\0"
+_CREATE_FIRST = "kyara library create makes one"
+
+_IN_WORDS: tuple[tuple[str, type[KyaraError], str, str], ...] = (
+    ("locked", DataError, "the library is in use by another process", "try again in a while"),
+    ("is full", OutputError, "the disk is full", "make room and run the same command again"),
+    ("disk i/o", OutputError, "the disk failed, or is full", "what was done before is kept"),
+    ("readonly", OutputError, "the library cannot be written", "its file or folder is read-only"),
+    ("unable to open", OutputError, "the library cannot be opened", "may its folder be written?"),
+    ("not a database", DataError, "this is not a library of Kyara", _CREATE_FIRST),
+    ("malformed", DataError, "the library is damaged", "take a copy of it, or an export"),
+)
+"""Part of SQLite's message; what to raise instead; what is wrong; what to do."""
+
+
+class Database:
+    """An open library file.
+
+    Attributes:
+        path: where it is.
+        read_only: whether it was opened for reading only.
+    """
+
+    def __init__(self, path: Path, connection: sqlite3.Connection, *, read_only: bool) -> None:
+        self.path = path
+        self.read_only = read_only
+        self._connection = connection
+
+    def rows(self, statement: str, values: Sequence[Any] = ()) -> list[Any]:
+        """All rows of a query."""
+        with _in_words(self.path):
+            return self._connection.execute(statement, values).fetchall()
+
+    def row(self, statement: str, values: Sequence[Any] = ()) -> Any:
+        """The first row of a query, or None."""
+        with _in_words(self.path):
+            return self._connection.execute(statement, values).fetchone()
+
+    def chunks(self, statement: str, values: Sequence[Any], size: int) -> Iterator[list[Any]]:
+        """The rows of a query, some at a time."""
+        with _in_words(self.path):
+            cursor = self._connection.execute(statement, values)
+            while rows := cursor.fetchmany(size):
+                yield rows
+
+    def run(self, statement: str, values: Sequence[Any] = ()) -> int:
+        """Execute one statement; returns the number of rows that it changed."""
+        with _in_words(self.path):
+            return self._connection.execute(statement, values).rowcount
+
+    def run_many(self, statement: str, values: Iterable[Sequence[Any]]) -> None:
+        """Execute one statement with each of `values`."""
+        with _in_words(self.path):
+            self._connection.executemany(statement, values)
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Everything read in the block is as it was at one moment."""
+        with _in_words(self.path):
+            self._connection.execute("BEGIN")
+        try:
+            yield
+        finally:
+            with contextlib.suppress(sqlite3.Error):
+                self._connection.execute("ROLLBACK")
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """A transaction: committed when the block ends, undone when it raises.
+
+        Raises:
+            OutputError: the library was opened for reading only, or the disk is full.
+            DataError: another process has been writing all the while.
+        """
+        if self.read_only:
+            raise OutputError("the library was opened for reading only", where=self.path)
+        with _in_words(self.path):
+            self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            with _in_words(self.path):
+                self._connection.execute("COMMIT")
+        except BaseException:
+            with contextlib.suppress(sqlite3.Error):  # SQLite itself may have rolled back
+                self._connection.execute("ROLLBACK")
+            raise
+
+    def close(self) -> None:
+        """Close the file; nothing is done with it afterwards."""
+        self._connection.close()
+
+
+@contextmanager
+def create_database(path: Path) -> Iterator[Database]:
+    """A new library file with empty tables, for the block to fill. It appears at `path` when
+    the block ends: whole, or not at all.
+
+    Raises:
+        UsageError: there is something of that name, or no such folder.
+        OutputError: it cannot be written.
+    """
+    if os.path.lexists(path):
+        raise UsageError("this file exists", where=path, hint="choose another name")
+    if not os.path.isdir(path.parent):  # noqa: PTH112 (Path.is_dir raises where it may not look)
+        raise UsageError("there is no such folder", where=path.parent)
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with _in_words(path):
+            connection = _connect(part, "rwc")
+        with contextlib.closing(connection), _in_words(path):
+            database = Database(path, connection, read_only=False)
+            with database.writing():
+                connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+                migrate(connection)
+            yield database
+            connection.execute("PRAGMA journal_mode = WAL")
+        _publish(part, path)
+    finally:
+        for left in (part, Path(f"{part}-wal"), Path(f"{part}-shm"), Path(f"{part}-journal")):
+            with contextlib.suppress(OSError):
+                left.unlink()
+
+
+def open_database(path: Path, *, write: bool) -> Database:
+    """The library file at `path`; one of an older version is brought to today's.
+
+    Raises:
+        UsageError: there is no such file.
+        DataError: it is no library, is damaged, or of a newer version.
+        OutputError: it must be written and cannot.
+    """
+    _look_at(path)
+    with _in_words(path):
+        if not write:
+            connection = _connect_for_reading(path)
+            if _version_of(connection, path) == VERSION:
+                return Database(path, connection, read_only=True)
+            connection.close()  # it needs a migration
+        connection = _connect(path, "rw")
+        database = Database(path, connection, read_only=False)
+        try:
+            if _version_of(connection, path) < VERSION:
+                with database.writing():
+                    migrate(connection)
+            return database
+        except BaseException:
+            connection.close()
+            raise
+
+
+def _publish(part: Path, path: Path) -> None:
+    """Give the finished file its name, unless something has got that in the meantime."""
+    try:
+        path.hardlink_to(part)
+    except FileExistsError:
+        raise UsageError("this file exists", where=path, hint="choose another name") from None
+    except OSError:  # a file system without hard links
+        try:
+            part.rename(path)
+        except OSError as error:
+            what = f"cannot write it: {error.strerror or error}"
+            raise OutputError(what, where=path) from error
+
+
+def _look_at(path: Path) -> None:
+    """SQLite's own words for what is no file at all help nobody."""
+    try:
+        with path.open("rb") as stream:
+            head = stream.read(len(_HEAD))
+    except FileNotFoundError:
+        raise UsageError("there is no such library", where=path, hint=_CREATE_FIRST) from None
+    except IsADirectoryError:
+        raise UsageError("this is a folder, not a library", where=path) from None
+    except OSError as error:
+        raise DataError(f"cannot read it: {error.strerror or error}", where=path) from error
+    if head != _HEAD:
+        raise DataError("this is not a library of Kyara", where=path, hint=_CREATE_FIRST)
+
+
+def _version_of(connection: sqlite3.Connection, path: Path) -> int:
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if application != APPLICATION_ID or version < 1:
+        raise DataError("this is not a library of Kyara", where=path, hint=_CREATE_FIRST)
+    if version > VERSION:
+        raise DataError(
+            f"a newer Kyara made this library (version {version}; this one knows {VERSION})",
+            where=path,
+            hint="pip install --upgrade kyara",
+        )
+    return int(version)
+
+
+def _connect(path: Path, mode: str) -> sqlite3.Connection:
+    address = f"file:{quote(os.fsencode(path.absolute()))}?mode={mode}"
+    connection = sqlite3.connect(address, uri=True, timeout=SECONDS_TO_WAIT, isolation_level=None)
+    # A decision must not be lost with the power either; transactions are few and large.
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA foreign_keys = ON")
+    return connection
+
+
+def _connect_for_reading(path: Path) -> sqlite3.Connection:
+    """Also where SQLite may not write the two files that it keeps beside a library in use."""
+    try:
+        connection = _connect(path, "ro")
+        connection.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()
+        return connection
+    except sqlite3.OperationalError:
+        unfinished = Path(f"{path}-wal")
+        if os.access(path.parent, os.W_OK) or (unfinished.exists() and unfinished.stat().st_size):
+            raise
+    return _connect(path, "ro&immutable=1")  # nobody can write there: it will not change
+
+
+@contextmanager
+def _in_words(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        message = str(error).lower()
+        for part, kind, what, hint in _IN_WORDS:
+            if part in message:
+                raise kind(what, where=path, hint=hint) from error
+        raise DataError(f"the library failed: {error}", where=path) from error

@@ -1,0 +1,277 @@
+"""What a person says of pictures and characters, and taking it back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from kyara.errors import UsageError
+from kyara.library.database import Database
+from kyara.library.log import (
+    Confirm,
+    Decision,
+    Forget,
+    Ignore,
+    Merge,
+    Payload,
+    Reject,
+    Rename,
+    Source,
+    Split,
+    Undo,
+    append,
+    next_id,
+    read_log,
+)
+from kyara.library.said import Said
+from kyara.library.verdicts import apply, find_character, rebuild, said_of
+from kyara.names import check_name, is_text
+
+__all__ = ["Character", "Decisions", "check_character_name", "named", "record"]
+
+
+@dataclass(frozen=True)
+class Character:
+    """A character of a library.
+
+    Attributes:
+        id: never means another, whatever its name becomes.
+        references: pictures that are known to show it.
+    """
+
+    id: int
+    name: str
+    references: int
+
+
+class Decisions:
+    """The decisions of a library. Each method is one transaction and one row of the log.
+
+    Pictures are named by digest; they need not be in the library.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def said(self, digest: bytes) -> Said:
+        """What the decisions come to for a picture."""
+        return said_of(self._database, digest)
+
+    def characters(self) -> list[Character]:
+        """All characters, by name."""
+        return [
+            Character(*row)
+            for row in self._database.rows(
+                "SELECT id, name, (SELECT COUNT(*) FROM said WHERE character = id)"
+                " FROM characters ORDER BY name"
+            )
+        ]
+
+    def find(self, name: str) -> Character:
+        """The character that is called so; or that was, if nobody is.
+
+        Raises:
+            UsageError: there is none.
+        """
+        found = find_character(self._database, name)
+        if found is None:
+            raise UsageError(
+                f"there is no character {name!r}",
+                where=self._database.path,
+                hint="kyara library info lists them",
+            )
+        count = "SELECT COUNT(*) FROM said WHERE character = ?"
+        return Character(*found, self._database.row(count, found[:1])[0])
+
+    def pictures_of(self, character: Character) -> list[bytes]:
+        """The digests of its references."""
+        query = "SELECT digest FROM said WHERE character = ? ORDER BY digest"
+        return [digest for (digest,) in self._database.rows(query, (character.id,))]
+
+    def log(self) -> list[Decision]:
+        """Everything that was ever decided, in order."""
+        return read_log(self._database)
+
+    def confirm(
+        self, digests: Iterable[bytes], name: str, source: Source = Source.PERSON
+    ) -> Decision:
+        """The pictures show the character of that name, who is made if there is none.
+
+        From an import it has no effect on pictures on which a person has said otherwise.
+
+        Raises:
+            UsageError: no character can be called so.
+        """
+        pictures = _hexadecimal(digests)
+
+        def say() -> Payload:
+            return Confirm(pictures, *named(self._database, name))
+
+        return self._record(say, source)
+
+    def reject(self, digests: Iterable[bytes], name: str) -> Decision:
+        """The pictures do not show that character; no model will say again that they do.
+
+        Raises:
+            UsageError: there is no such character.
+        """
+        pictures = _hexadecimal(digests)
+
+        def say() -> Payload:
+            character = self.find(name)
+            return Reject(pictures, character.id, character.name)
+
+        return self._record(say)
+
+    def ignore(self, digests: Iterable[bytes]) -> Decision:
+        """The pictures are to be left alone."""
+        payload = Ignore(_hexadecimal(digests))
+        return self._record(lambda: payload)
+
+    def forget(self, digests: Iterable[bytes]) -> Decision:
+        """The pictures are references of nobody; no import makes them so again."""
+        payload = Forget(_hexadecimal(digests))
+        return self._record(lambda: payload)
+
+    def rename(self, old: str, new: str) -> Decision:
+        """The character is called `new`; imports that call it `old` still mean it.
+
+        Raises:
+            UsageError: there is no such character, or another has the name.
+        """
+        check_character_name(new)
+
+        def say() -> Payload:
+            character = self.find(old)
+            return Rename(character.id, character.name, new)
+
+        return self._record(say)
+
+    def merge(self, others: Sequence[str], into: str) -> Decision:
+        """The characters `others` are the same as `into`.
+
+        Raises:
+            UsageError: one of them is not there, or the same as `into` already.
+        """
+
+        def say() -> Payload:
+            kept = self.find(into)
+            merged = [self.find(name) for name in others]
+            if not merged or kept.id in [character.id for character in merged]:
+                raise UsageError(f"{kept.name!r} cannot be merged into itself")
+            return Merge(
+                tuple(character.id for character in merged),
+                tuple(character.name for character in merged),
+                kept.id,
+                kept.name,
+            )
+
+        return self._record(say)
+
+    def split(self, name: str, digests: Iterable[bytes], into: str) -> Decision:
+        """Some pictures of the character show another, who is new.
+
+        Raises:
+            UsageError: there is no such character, `into` is not new, or a picture is not a
+                reference of the character.
+        """
+        check_character_name(into)
+        pictures = _hexadecimal(digests)
+
+        def say() -> Payload:
+            origin = self.find(name)
+            foreign = set(pictures) - {digest.hex() for digest in self.pictures_of(origin)}
+            if foreign:
+                raise UsageError(
+                    f"{len(foreign)} of the pictures are no references of {origin.name!r}",
+                    hint="kyara decide confirm says whom they show",
+                )
+            if self._database.row("SELECT 1 FROM characters WHERE name = ?", (into,)):
+                raise UsageError(
+                    f"there is a character {into!r} already",
+                    hint="kyara decide confirm moves pictures to one that there is",
+                )
+            return Split(pictures, origin.id, next_id(self._database), into)
+
+        return self._record(say)
+
+    def undo(self, decision: int | None = None) -> tuple[Decision, Decision]:
+        """Take a decision back, by default a person's last that stands. What took something
+        back can be taken back, too.
+
+        Returns:
+            What was taken back, and the row that does so.
+
+        Raises:
+            UsageError: there is no such decision, it does not stand, or without it two
+                characters would have the same name.
+        """
+        with self._database.writing():
+            target = _to_undo(self.log(), decision)
+            made = append(self._database, Source.PERSON, Undo(), undoes=target.id)
+            rebuild(self._database)
+        return target, made
+
+    def _record(self, say: Callable[[], Payload], source: Source = Source.PERSON) -> Decision:
+        with self._database.writing():
+            return record(self._database, say(), source)
+
+
+def named(database: Database, name: str) -> tuple[int, str]:
+    """Id and name of the character called so, or of one that the next decision makes; within
+    the caller's transaction.
+
+    Raises:
+        UsageError: no character can be called so.
+    """
+    found = find_character(database, name)
+    if found is None:
+        check_character_name(name)
+        found = (next_id(database), name)
+    return found
+
+
+def record(database: Database, payload: Payload, source: Source) -> Decision:
+    """Write a decision down and let the derived tables follow, within the caller's
+    transaction."""
+    decision = append(database, source, payload)
+    apply(database, decision)
+    return decision
+
+
+def check_character_name(name: str) -> None:
+    """Nothing, if a character of a library can be called so.
+
+    Raises:
+        UsageError: it cannot.
+    """
+    check_name(name)
+    if not is_text(name):
+        raise UsageError(
+            f"{name!r} is not text, so no character of a library can be called so",
+            hint="rename the folder",
+        )
+
+
+def _hexadecimal(digests: Iterable[bytes]) -> tuple[str, ...]:
+    found = tuple(digest.hex() for digest in dict.fromkeys(digests))
+    if not found:
+        raise UsageError("no picture was named")
+    return found
+
+
+def _to_undo(log: Sequence[Decision], wanted: int | None) -> Decision:
+    if wanted is None:
+        for decision in reversed(log):
+            if decision.stands and decision.source is Source.PERSON and decision.undoes is None:
+                return decision
+        raise UsageError("there is nothing to undo")
+    by_id = {decision.id: decision for decision in log}
+    if wanted not in by_id:
+        raise UsageError(f"there is no decision {wanted}", hint="kyara decide log lists them")
+    if not by_id[wanted].stands:
+        raise UsageError(f"decision {wanted} was undone already")
+    last = by_id[wanted]  # taken back and brought again: undo what brought it again
+    while last.undone_by is not None:
+        last = by_id[last.undone_by]
+    return last

@@ -1,0 +1,203 @@
+"""The log of decisions: one row for each thing that was said; rows are only ever added.
+
+Pictures are named by digest and characters by an id that never means another, so that a
+decision holds whatever is moved, renamed, indexed anew or embedded by another model.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from enum import Enum
+
+import msgspec
+
+from kyara.errors import DataError
+from kyara.library.database import Database
+
+__all__ = [
+    "Confirm",
+    "Decision",
+    "Forget",
+    "Ignore",
+    "Merge",
+    "Payload",
+    "Reject",
+    "Rename",
+    "Source",
+    "Split",
+    "Undo",
+    "append",
+    "kind_of",
+    "next_id",
+    "read_log",
+]
+
+
+class Source(str, Enum):
+    """Who said it. The order is that of their weight, the heaviest first."""
+
+    PERSON = "person"
+    IMPORT = "import"
+    """A folder or file that says whom its pictures show."""
+    MODEL = "model"
+    """A guess worth writing down; nothing follows from it."""
+
+
+class Payload(msgspec.Struct, frozen=True):
+    """What was said; one class for each kind."""
+
+
+class _OfPictures(Payload, frozen=True):
+    pictures: tuple[str, ...]
+    """Their digests, in hexadecimal."""
+
+    @property
+    def digests(self) -> list[bytes]:
+        """The digests as bytes."""
+        return [bytes.fromhex(picture) for picture in self.pictures]
+
+
+class Confirm(_OfPictures, frozen=True):
+    """The pictures show this character, who is new if nobody has the id yet."""
+
+    character: int
+    name: str
+
+
+class Reject(_OfPictures, frozen=True):
+    """The pictures do not show this character."""
+
+    character: int
+    name: str
+
+
+class Split(_OfPictures, frozen=True):
+    """The pictures, until now of another character, show this new one."""
+
+    origin: int
+    character: int
+    name: str
+
+
+class Ignore(_OfPictures, frozen=True):
+    """The pictures are to be left alone."""
+
+
+class Forget(_OfPictures, frozen=True):
+    """The pictures are references of nobody, unless a person says so later."""
+
+
+class Rename(Payload, frozen=True):
+    """The character is called `name` from now on."""
+
+    character: int
+    old: str
+    name: str
+
+
+class Merge(Payload, frozen=True):
+    """The characters `merged` are the same as `character`."""
+
+    merged: tuple[int, ...]
+    names: tuple[str, ...]
+    character: int
+    name: str
+
+
+class Undo(Payload, frozen=True):
+    """The decision that the row names in `undoes` does not hold."""
+
+
+_KINDS: dict[str, type[Payload]] = {
+    kind.__name__.lower(): kind
+    for kind in (Confirm, Reject, Split, Ignore, Forget, Rename, Merge, Undo)
+}
+
+
+@dataclass(frozen=True)
+class Decision:
+    """One row of the log.
+
+    Attributes:
+        id: counts from 1, in the order in which things were said.
+        time: when, in UTC, ISO 8601.
+        undoes: the decision that this one takes back, if it does.
+        undone_by: the decision that takes this one back, if one does. That one may have been
+            taken back itself: see `stands`.
+        stands: whether it holds today.
+    """
+
+    id: int
+    time: str
+    source: Source
+    payload: Payload
+    undoes: int | None = None
+    undone_by: int | None = None
+    stands: bool = True
+
+    @property
+    def kind(self) -> str:
+        """`confirm`, `reject`, `rename`, `merge`, `split`, `ignore`, `forget` or `undo`."""
+        return kind_of(self.payload)
+
+
+def kind_of(payload: Payload) -> str:
+    """The word for it in the log."""
+    return type(payload).__name__.lower()
+
+
+def append(
+    database: Database, source: Source, payload: Payload, *, undoes: int | None = None
+) -> Decision:
+    """Add a row, within the caller's transaction."""
+    time = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
+    decision = Decision(next_id(database), time, source, payload, undoes)
+    database.run(
+        "INSERT INTO decisions (id, time, source, kind, payload, undoes) VALUES (?, ?, ?, ?, ?, ?)",
+        (
+            *(decision.id, time, source.value, decision.kind),
+            *(msgspec.json.encode(payload).decode(), undoes),
+        ),
+    )
+    return decision
+
+
+def next_id(database: Database) -> int:
+    """The id that the next decision will have, and a character that it makes."""
+    return int(database.row("SELECT COALESCE(MAX(id), 0) + 1 FROM decisions")[0])
+
+
+def read_log(database: Database) -> list[Decision]:
+    """All decisions, in the order in which they were made.
+
+    Raises:
+        DataError: a row cannot be understood.
+    """
+    rows = database.rows(
+        "SELECT id, time, source, kind, payload, undoes FROM decisions ORDER BY id"
+    )
+    undone_by = {row[5]: row[0] for row in rows if row[5] is not None}
+    stands: dict[int, bool] = {}
+    for row in reversed(rows):  # what takes a decision back always comes after it
+        stands[row[0]] = not stands.get(undone_by.get(row[0], 0), False)
+    return [
+        Decision(
+            row[0],
+            row[1],
+            Source(row[2]),
+            _payload(database, row[0], row[3], row[4]),
+            row[5],
+            undone_by.get(row[0]),
+            stands[row[0]],
+        )
+        for row in rows
+    ]
+
+
+def _payload(database: Database, decision: int, kind: str, text: str) -> Payload:
+    try:
+        return msgspec.json.decode(text, type=_KINDS[kind])
+    except (KeyError, msgspec.DecodeError) as error:
+        what = f"decision {decision} ({kind}) cannot be understood"
+        raise DataError(what, where=database.path, hint="was the file edited?") from error

@@ -1,0 +1,203 @@
+"""References as one file that can be given away: a zip archive of JSON, numpy and WebP.
+
+    references.json         the encoder, the characters, and a picture for each row
+    embeddings.npy          float32 (n, d), in the order of the pictures
+    thumbnails/DIGEST.webp  for people, where the picture was still there
+
+Nothing in it is ever executed or unpacked to the disk.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import zipfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import numpy as np
+
+from kyara.errors import DataError, KyaraError, OutputError, UsageError, one_line
+from kyara.library.decisions import check_character_name, named, record
+from kyara.library.log import Confirm, Source
+from kyara.library.store import Library
+from kyara.types import Box, Detection, FloatArray, as_embeddings
+
+__all__ = ["Imported", "export_references", "import_references"]
+
+FORMAT = 1
+THUMBNAIL = 96
+"""Pixels of a thumbnail's longer side."""
+_LARGEST = 1 << 34
+"""Bytes that a member may have when unpacked: more is no export but an attack."""
+
+_Digest = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
+
+
+class _Picture(msgspec.Struct, frozen=True):
+    character: str
+    digest: _Digest
+    name: str
+    box: tuple[float, float, float, float]
+    kind: str
+    score: float
+
+
+class _Contents(msgspec.Struct, frozen=True):
+    format: int
+    encoder: str
+    plugin: str
+    dimension: int
+    pictures: tuple[_Picture, ...]
+
+
+@dataclass(frozen=True)
+class Imported:
+    """What an import brought.
+
+    Attributes:
+        references: references in the file.
+        named: those that became references of the library.
+    """
+
+    references: int
+    named: int
+
+
+def export_references(library: Library, path: Path, *, overwrite: bool = False) -> int:
+    """Write all references to a new file at `path`; returns how many.
+
+    Raises:
+        UsageError: there is a file of that name, or there are no references.
+        OutputError: it cannot be written; then nothing is left of it.
+    """
+    if os.path.lexists(path) and not overwrite:
+        raise UsageError("this file exists", where=path, hint="choose another, or --overwrite")
+    found = library.references()
+    if not found.characters:
+        raise UsageError("this library has no references", where=library.path)
+    own = library.encoder
+    plugin = Path(own.plugin).name  # of a directory, only the name: paths are nobody's business
+    contents = _Contents(FORMAT, own.identity, plugin, own.dimension, tuple(_pictures(library)))
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with zipfile.ZipFile(part, "x", zipfile.ZIP_DEFLATED) as archive:
+            text = msgspec.json.format(msgspec.json.encode(contents), indent=1)
+            archive.writestr("references.json", text)
+            with archive.open("embeddings.npy", "w", force_zip64=True) as stream:
+                np.save(stream, found.embeddings, allow_pickle=False)
+            for digest in dict.fromkeys(found.digests):
+                thumbnail = _thumbnail(library.paths_of(digest))
+                if thumbnail is not None:
+                    archive.writestr(f"thumbnails/{digest.hex()}.webp", thumbnail)
+        part.replace(path)
+    except OSError as error:
+        raise OutputError(f"cannot write it: {error.strerror or error}", where=path) from error
+    finally:
+        with contextlib.suppress(OSError):
+            part.unlink()
+    return len(found.characters)
+
+
+def import_references(library: Library, path: Path) -> Imported:
+    """Take over the references in the file at `path`. What a person has said stands.
+
+    Raises:
+        DataError: it is no such file, or is damaged.
+        UsageError: it is of another encoder, or a name in it cannot be a character's.
+    """
+    contents, embeddings = _read(path)
+    if contents.encoder != library.encoder.identity:
+        raise UsageError(
+            f"it holds embeddings of {contents.encoder}, not of {library.encoder.identity}",
+            where=path,
+            hint="import it into a library of that model",
+        )
+    for name in dict.fromkeys(picture.character for picture in contents.pictures):
+        check_character_name(name)
+    before = library.counts().references
+    with library.database.writing():
+        for picture, row in zip(contents.pictures, embeddings, strict=True):
+            digest = bytes.fromhex(picture.digest)
+            library.database.run(
+                "INSERT OR IGNORE INTO pictures (digest, name) VALUES (?, ?)",
+                (digest, picture.name.encode("utf-8", "surrogateescape")),
+            )
+            detection = Detection(Box(*picture.box), picture.kind, picture.score)
+            library.store_embeddings(digest, [detection], row[np.newaxis])
+        _name(library, contents.pictures)
+    named_now = library.counts().references - before
+    return Imported(len(contents.pictures), named_now)
+
+
+def _name(library: Library, pictures: Iterable[_Picture]) -> None:
+    by_name: dict[str, list[str]] = {}
+    for picture in pictures:
+        if library.said(bytes.fromhex(picture.digest)).character is None:
+            by_name.setdefault(picture.character, []).append(picture.digest)
+    for name, digests in by_name.items():
+        payload = Confirm(tuple(dict.fromkeys(digests)), *named(library.database, name))
+        record(library.database, payload, Source.IMPORT)
+
+
+def _pictures(library: Library) -> Iterable[_Picture]:
+    """In the order of `Library.references`."""
+    rows = library.database.rows(
+        "SELECT c.name, p.digest, p.name, box_left, box_top, box_right, box_bottom, d.kind, d.score"
+        " FROM said s JOIN characters c ON c.id = s.character JOIN pictures p"
+        " ON p.digest = s.digest JOIN detections d ON d.picture = p.id"
+        " JOIN embeddings e ON e.detection = d.id"
+        " WHERE e.encoder = (SELECT encoder FROM library) ORDER BY c.name, p.id, d.id"
+    )
+    for character, digest, name, *box, kind, score in rows:
+        shown = name.decode("utf-8", "replace")
+        yield _Picture(character, digest.hex(), shown, tuple(box), kind, score)
+
+
+def _thumbnail(paths: Iterable[Path]) -> bytes | None:
+    from PIL import Image
+
+    from kyara.pictures.read import decode, flatten, read_bytes
+
+    for path in paths:
+        try:
+            picture = decode(read_bytes(path), longest=THUMBNAIL, where=path)
+            small = flatten(picture.image)
+        except KyaraError:
+            continue  # gone, or no longer what it was: the embedding is what counts
+        small.thumbnail((THUMBNAIL, THUMBNAIL), Image.Resampling.BOX)
+        stream = io.BytesIO()
+        small.save(stream, "WEBP", quality=75)
+        return stream.getvalue()
+    return None
+
+
+def _read(path: Path) -> tuple[_Contents, FloatArray]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            contents = msgspec.json.decode(_member(archive, "references.json"), type=_Contents)
+            if contents.format > FORMAT:
+                raise DataError("a newer Kyara wrote it", where=path, hint="update Kyara")
+            stream = io.BytesIO(_member(archive, "embeddings.npy"))
+            embeddings = as_embeddings(
+                np.load(stream, allow_pickle=False), dimension=contents.dimension
+            )
+    except FileNotFoundError:
+        raise UsageError("there is no such file", where=path) from None
+    except (OSError, zipfile.BadZipFile, KeyError, ValueError, msgspec.DecodeError) as error:
+        what = f"this is not an export of a library: {one_line(error)}"
+        raise DataError(what, where=path) from error
+    if len(embeddings) != len(contents.pictures):
+        what = f"{len(contents.pictures)} pictures but {len(embeddings)} embeddings"
+        raise DataError(what, where=path)
+    return contents, embeddings
+
+
+def _member(archive: zipfile.ZipFile, name: str) -> bytes:
+    if archive.getinfo(name).file_size > _LARGEST:
+        raise ValueError(f"{name} is too long")
+    return archive.read(name)

@@ -1,0 +1,375 @@
+"""A library: what is known of the user's pictures, in one file.
+
+Opening it never needs the pictures, nor a model. One library holds the embeddings of one
+encoder: those of two cannot be compared.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from enum import Enum
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+
+from kyara.encode.encoder import Encoder
+from kyara.errors import DataError, UsageError
+from kyara.library.database import Database, create_database, open_database
+from kyara.library.decisions import Decisions, check_character_name, record
+from kyara.library.log import Forget, Source
+from kyara.library.said import Said
+from kyara.types import Detection, FloatArray, as_embeddings
+
+__all__ = ["Counts", "EncoderRecord", "Library", "References", "Root", "RootKind"]
+
+_ROWS = 4096
+
+
+@dataclass(frozen=True)
+class EncoderRecord:
+    """The encoder of a library.
+
+    Attributes:
+        identity: what its embeddings are bound to.
+        plugin: the name or directory by which it was opened.
+    """
+
+    identity: str
+    plugin: str
+    dimension: int
+
+
+class RootKind(str, Enum):
+    """What a folder or file says of the pictures in it."""
+
+    PICTURES = "pictures"
+    """Nothing."""
+    CHARACTER = "character"
+    """They show one character."""
+    CAST = "cast"
+    """Each folder in it is named after the character that its pictures show."""
+
+
+@dataclass(frozen=True)
+class Root:
+    """A folder or file that was added, and that `update` looks at again.
+
+    Attributes:
+        path: absolute.
+        character: whom the pictures show, for a source of that kind.
+
+    Raises:
+        UsageError: no character can be called so.
+    """
+
+    path: Path
+    kind: RootKind = RootKind.PICTURES
+    character: str | None = None
+
+    def __post_init__(self) -> None:
+        if (self.character is not None) != (self.kind is RootKind.CHARACTER):
+            raise ValueError(f"expected a character for that kind only, got {self}")
+        if self.character is not None:
+            check_character_name(self.character)
+
+    def shows(self, path: Path) -> str | None:
+        """Whom it says that the picture at `path`, one of its own, shows."""
+        if self.kind is RootKind.CAST:
+            folder, *below = path.relative_to(self.path).parts
+            return folder if below else None
+        return self.character
+
+
+@dataclass(frozen=True)
+class References:
+    """The references of a library, sorted by character.
+
+    Attributes:
+        characters: the name for each, length n.
+        digests: of the pictures, length n.
+        paths: where the pictures are, were, or what the file was called; length n.
+        embeddings: shape (n, d).
+    """
+
+    characters: tuple[str, ...]
+    digests: tuple[bytes, ...]
+    paths: tuple[Path, ...]
+    embeddings: FloatArray
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How much is in a library.
+
+    Attributes:
+        gone: pictures whose files are no longer where they were, nor anywhere else known.
+    """
+
+    pictures: int
+    gone: int
+    characters: int
+    references: int
+    rejected: int
+    ignored: int
+    decisions: int
+
+
+class Library:
+    """An open library; use it in a `with` block, or close it.
+
+    Attributes:
+        database: its file.
+        decisions: what was said of the pictures.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.decisions = Decisions(database)
+
+    @classmethod
+    def create(cls, path: Path, encoder: Encoder, plugin: str) -> Library:
+        """A new, empty library for the embeddings of `encoder`.
+
+        Args:
+            plugin: the name or directory that opens the encoder.
+
+        Raises:
+            UsageError: there is something of that name, or no such folder.
+            OutputError: it cannot be written.
+        """
+        with create_database(path) as database, database.writing():
+            cls(database).use(encoder, plugin)
+        return cls.open(path, write=True)
+
+    @classmethod
+    def open(cls, path: Path, *, write: bool = False) -> Library:
+        """The library at `path`.
+
+        Raises:
+            UsageError: there is no such file.
+            DataError: it is no library, is damaged, of a newer version, or in use.
+            OutputError: it is to be written and cannot.
+        """
+        return cls(open_database(path, write=write))
+
+    @property
+    def path(self) -> Path:
+        """Where its file is."""
+        return self.database.path
+
+    def __enter__(self) -> Library:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
+        self.database.close()
+
+    @property
+    def encoder(self) -> EncoderRecord:
+        """The encoder whose embeddings it holds."""
+        identity, plugin, dimension = self.database.row(
+            "SELECT identity, plugin, dimension FROM library JOIN encoders ON id = encoder"
+        )
+        return EncoderRecord(identity, os.fsdecode(plugin), dimension)
+
+    def require(self, encoder: Encoder) -> None:
+        """Nothing, if `encoder` is the library's own.
+
+        Raises:
+            UsageError: it is another.
+        """
+        own = self.encoder
+        if own.identity != encoder.id:
+            raise UsageError(
+                f"this library holds embeddings of {own.identity}, not of {encoder.id}",
+                where=self.path,
+                hint="kyara library update FILE --re-embed --plugin NAME embeds it anew",
+            )
+
+    def use(self, encoder: Encoder, plugin: str) -> None:
+        """Make `encoder` the library's, within the caller's transaction. Embeddings of another
+        stay in the file, but nothing is answered from them."""
+        place = plugin if not os.path.isdir(plugin) else os.path.abspath(plugin)  # noqa: PTH112
+        self.database.run(
+            "INSERT INTO encoders (identity, plugin, dimension) VALUES (?, ?, ?)"
+            " ON CONFLICT (identity) DO UPDATE SET plugin = excluded.plugin",
+            (encoder.id, os.fsencode(place), encoder.dimension),
+        )
+        self.database.run(
+            "INSERT INTO library (only_row, created, encoder)"
+            " VALUES (1, ?, (SELECT id FROM encoders WHERE identity = ?))"
+            " ON CONFLICT (only_row) DO UPDATE SET encoder = excluded.encoder",
+            (datetime.now(timezone.utc).isoformat(timespec="seconds"), encoder.id),
+        )
+
+    def said(self, digest: bytes) -> Said:
+        """What was decided of a picture."""
+        return self.decisions.said(digest)
+
+    def roots(self) -> list[Root]:
+        """What was added, by path."""
+        rows = self.database.rows("SELECT path, kind, character FROM roots ORDER BY path")
+        return [
+            Root(Path(os.fsdecode(path)), RootKind(kind), character)
+            for path, kind, character in rows
+        ]
+
+    def remember_roots(self, roots: Iterable[Root]) -> None:
+        """Let `update` look at these, too."""
+        with self.database.writing():
+            self.database.run_many(
+                "INSERT OR REPLACE INTO roots (path, kind, character) VALUES (?, ?, ?)",
+                ((os.fsencode(root.path), root.kind.value, root.character) for root in roots),
+            )
+
+    def store_embeddings(
+        self, digest: bytes, detections: Sequence[Detection], embeddings: FloatArray
+    ) -> None:
+        """Keep the detections (k) of a picture and their embeddings (k, d), where there are
+        none yet; within the caller's transaction."""
+        for detection, row in zip(detections, embeddings, strict=True):
+            box = detection.box.as_tuple()
+            self.database.run(
+                "INSERT OR IGNORE INTO detections"
+                " (picture, box_left, box_top, box_right, box_bottom, kind, score)"
+                " VALUES ((SELECT id FROM pictures WHERE digest = ?), ?, ?, ?, ?, ?, ?)",
+                (digest, *box, detection.kind, detection.score),
+            )
+            self.database.run(
+                "INSERT OR IGNORE INTO embeddings (detection, encoder, vector) VALUES ("
+                "(SELECT d.id FROM detections d JOIN pictures p ON p.id = d.picture"
+                " WHERE p.digest = ? AND box_left = ? AND box_top = ? AND box_right = ?"
+                " AND box_bottom = ?), (SELECT encoder FROM library), ?)",
+                (digest, *box, row.astype("<f4").tobytes()),
+            )
+
+    def references(self) -> References:
+        """All pictures that are known to show a character, with their embeddings.
+
+        Raises:
+            DataError: an embedding is not as it should be.
+        """
+        count = self.database.row(f"SELECT COUNT(*) {_REFERENCES}")[0]
+        dimension = self.encoder.dimension
+        embeddings = np.empty((count, dimension), dtype=np.float32)
+        names: list[str] = []
+        digests: list[bytes] = []
+        paths: list[Path] = []
+        query = (
+            f"SELECT c.name, p.digest, {_PLACE}, vector {_REFERENCES} ORDER BY c.name, p.id, d.id"
+        )
+        for rows in self.database.chunks(query, (), _ROWS):
+            vectors = b"".join(row[3] for row in rows)
+            if len(vectors) != 4 * dimension * len(rows):
+                raise DataError(
+                    "an embedding has the wrong length",
+                    where=self.path,
+                    hint="kyara library check tells which",
+                )
+            block = np.frombuffer(vectors, dtype="<f4").reshape(len(rows), dimension)
+            embeddings[len(names) : len(names) + len(rows)] = block
+            names += [row[0] for row in rows]
+            digests += [row[1] for row in rows]
+            paths += [Path(os.fsdecode(row[2])) for row in rows]
+        return References(tuple(names), tuple(digests), tuple(paths), as_embeddings(embeddings))
+
+    def find(self, path: Path) -> bytes | None:
+        """The digest of the picture that is, or was, at `path`; None if none is known."""
+        row = self.database.row(
+            "SELECT digest FROM places JOIN pictures ON id = picture WHERE path = ?",
+            (os.fsencode(path.absolute()),),
+        )
+        return None if row is None else bytes(row[0])
+
+    def knows(self, digest: bytes) -> bool:
+        """Whether the picture of that digest is in it."""
+        return self.database.row("SELECT 1 FROM pictures WHERE digest = ?", (digest,)) is not None
+
+    def paths_of(self, digest: bytes) -> list[Path]:
+        """Where the picture is; if it is nowhere any more, where it was."""
+        rows = self.database.rows(
+            "SELECT path, gone FROM places JOIN pictures ON id = picture"
+            " WHERE digest = ? ORDER BY path",
+            (digest,),
+        )
+        present = [row for row in rows if not row[1]]
+        return [Path(os.fsdecode(path)) for path, _ in present or rows]
+
+    def gone(self) -> list[bytes]:
+        """The digests of pictures whose files are no longer there."""
+        query = f"SELECT digest FROM pictures WHERE id NOT IN ({_PRESENT})"
+        return [digest for (digest,) in self.database.rows(query)]
+
+    def counts(self) -> Counts:
+        """How much is in it."""
+        return Counts(
+            *self.database.row(
+                "SELECT (SELECT COUNT(*) FROM pictures),"
+                f" (SELECT COUNT(*) FROM pictures WHERE id NOT IN ({_PRESENT})),"
+                " (SELECT COUNT(*) FROM characters),"
+                " (SELECT COUNT(*) FROM said WHERE character IS NOT NULL),"
+                " (SELECT COUNT(*) FROM rejections),"
+                " (SELECT COUNT(*) FROM said WHERE ignored),"
+                " (SELECT COUNT(*) FROM decisions)"
+            )
+        )
+
+    def remove(self, digests: Iterable[bytes]) -> int:
+        """Forget pictures: their places and embeddings. A reference is one of nobody then,
+        and stays so until a person says otherwise. What was decided stays in the log.
+
+        Returns:
+            How many there were.
+        """
+        digests = list(dict.fromkeys(digests))
+        removed = 0
+        with self.database.writing():
+            named = [digest for digest in digests if self.said(digest).character is not None]
+            if named:
+                record(self.database, Forget(tuple(d.hex() for d in named)), Source.PERSON)
+            for digest in digests:
+                removed += self.database.run("DELETE FROM pictures WHERE digest = ?", (digest,))
+        return removed
+
+    def remove_root(self, path: Path) -> list[bytes]:
+        """No longer look at `path`, nor at what was added below it.
+
+        Returns:
+            The digests of the pictures that are nowhere else.
+        """
+        own = os.fsencode(path.absolute())
+        below = own.rstrip(b"/") + b"/"
+        inside = "(path = ?1 OR substr(path, 1, length(?2)) = ?2)"
+        with self.database.writing():
+            rows = self.database.rows(
+                "SELECT digest FROM pictures"
+                f" WHERE id IN (SELECT picture FROM places WHERE {inside})"
+                f" AND id NOT IN (SELECT picture FROM places WHERE NOT {inside})",
+                (own, below),
+            )
+            self.database.run(f"DELETE FROM roots WHERE {inside}", (own, below))
+            self.database.run(f"DELETE FROM places WHERE {inside}", (own, below))
+        return [digest for (digest,) in rows]
+
+
+_PRESENT = "SELECT picture FROM places WHERE NOT gone"
+_PLACE = (
+    "COALESCE((SELECT path FROM places WHERE picture = p.id ORDER BY gone, path LIMIT 1), p.name)"
+)
+_REFERENCES = (
+    "FROM said s JOIN characters c ON c.id = s.character JOIN pictures p ON p.digest = s.digest"
+    " JOIN detections d ON d.picture = p.id JOIN embeddings e ON e.detection = d.id"
+    " WHERE e.encoder = (SELECT encoder FROM library)"
+)

@@ -1,0 +1,204 @@
+"""What the log of decisions comes to: who is said to be in which picture.
+
+The tables `characters`, `aliases`, `said` and `rejections` hold it. Every new decision is
+applied to them as it is written; `rebuild` makes them anew from the log, by the same code.
+A person outranks an import, an import outranks a model, and a later word of the same rank
+outranks an earlier one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from kyara.errors import UsageError
+from kyara.library.database import Database
+from kyara.library.log import (
+    Confirm,
+    Decision,
+    Forget,
+    Ignore,
+    Merge,
+    Reject,
+    Rename,
+    Source,
+    Split,
+    read_log,
+)
+from kyara.library.said import NOTHING, Said
+from kyara.names import is_text
+
+__all__ = ["DERIVED", "apply", "find_character", "rebuild", "said_of"]
+
+DERIVED = ("said", "rejections", "aliases", "characters")
+"""The tables that `rebuild` makes, in an order in which they can be emptied."""
+
+
+def said_of(database: Database, digest: bytes) -> Said:
+    """What the decisions come to for one picture."""
+    row = database.row(
+        "SELECT name, ignored FROM said LEFT JOIN characters ON id = character WHERE digest = ?",
+        (digest,),
+    )
+    rejected = database.rows(
+        "SELECT name FROM rejections JOIN characters ON id = character WHERE digest = ?", (digest,)
+    )
+    if row is None and not rejected:
+        return NOTHING
+    name, ignored = row or (None, 0)
+    return Said(name, frozenset(other for (other,) in rejected), bool(ignored))
+
+
+def find_character(database: Database, name: str) -> tuple[int, str] | None:
+    """Id and name of the character that is called so; or, if nobody is, of the one that was,
+    or that took in one that was."""
+    if not is_text(name):
+        return None
+    found: tuple[int, str] | None = database.row(
+        "SELECT id, name FROM characters WHERE name = ?", (name,)
+    ) or database.row(
+        "SELECT id, characters.name FROM aliases JOIN characters ON id = character"
+        " WHERE aliases.name = ?",
+        (name,),
+    )
+    return found
+
+
+def rebuild(database: Database) -> None:
+    """Make the derived tables anew from the log, within the caller's transaction.
+
+    Raises:
+        UsageError: two characters would have the same name.
+    """
+    for table in DERIVED:
+        database.run(f"DELETE FROM {table}")
+    for decision in read_log(database):
+        if decision.stands:
+            apply(database, decision)
+
+
+def apply(database: Database, decision: Decision) -> None:
+    """Let the derived tables follow one decision, within the caller's transaction.
+
+    Raises:
+        UsageError: two characters would have the same name.
+    """
+    payload = decision.payload
+    if decision.source is Source.MODEL:
+        return  # written down, but nobody's word
+    if isinstance(payload, (Confirm, Split, Reject, Merge)):
+        _ensure(database, payload.character, payload.name)
+    match payload:
+        case Confirm() | Split():
+            digests = payload.digests
+            if decision.source is Source.IMPORT:
+                digests = _left_open(database, digests, payload.character)
+            _say(database, decision, digests, payload.character)
+        case Reject():
+            _reject(database, decision, payload.digests, payload.character)
+        case Ignore() | Forget():
+            ignored = isinstance(payload, Ignore)
+            _say(database, decision, payload.digests, None, ignored=ignored)
+        case Rename():
+            _ensure(database, payload.character, payload.old)
+            _rename(database, payload.character, payload.name)
+        case Merge():
+            for other in payload.merged:
+                _merge(database, other, payload.character)
+
+
+def _ensure(database: Database, character: int, name: str) -> None:
+    """There is a character of that id: it is made by the first decision that names it."""
+    if database.row("SELECT 1 FROM characters WHERE id = ?", (character,)) is None:
+        _check_free(database, name)
+        database.run("INSERT INTO characters (id, name) VALUES (?, ?)", (character, name))
+
+
+def _check_free(database: Database, name: str) -> None:
+    if database.row("SELECT 1 FROM characters WHERE name = ?", (name,)) is not None:
+        raise UsageError(
+            f"two characters would be called {name!r}",
+            where=database.path,
+            hint="rename the one that there is, or merge them",
+        )
+
+
+def _left_open(database: Database, digests: Iterable[bytes], character: int) -> list[bytes]:
+    """Those of the pictures on which no person has said anything that an import contradicts."""
+    return [
+        digest
+        for digest in digests
+        if database.row(
+            "SELECT 1 FROM said WHERE digest = ?1 AND source = 'person'"
+            " UNION SELECT 1 FROM rejections WHERE digest = ?1 AND character = ?2",
+            (digest, character),
+        )
+        is None
+    ]
+
+
+def _say(
+    database: Database,
+    decision: Decision,
+    digests: Iterable[bytes],
+    character: int | None,
+    *,
+    ignored: bool = False,
+) -> None:
+    digests = list(digests)
+    database.run_many(
+        "DELETE FROM rejections WHERE digest = ? AND character = ?",
+        ((digest, character) for digest in digests),
+    )
+    database.run_many(
+        "INSERT OR REPLACE INTO said (digest, character, ignored, source, decision)"
+        " VALUES (?, ?, ?, ?, ?)",
+        ((digest, character, ignored, decision.source.value, decision.id) for digest in digests),
+    )
+
+
+def _reject(
+    database: Database, decision: Decision, digests: Iterable[bytes], character: int
+) -> None:
+    for digest in digests:
+        database.run("DELETE FROM said WHERE digest = ? AND character = ?", (digest, character))
+        database.run(
+            "INSERT OR REPLACE INTO rejections (digest, character, decision) VALUES (?, ?, ?)",
+            (digest, character, decision.id),
+        )
+
+
+def _rename(database: Database, character: int, name: str) -> None:
+    (old,) = database.row("SELECT name FROM characters WHERE id = ?", (character,))
+    if old == name:
+        return
+    _check_free(database, name)
+    database.run("INSERT OR REPLACE INTO aliases (name, character) VALUES (?, ?)", (old, character))
+    database.run("UPDATE characters SET name = ? WHERE id = ?", (name, character))
+
+
+def _merge(database: Database, other: int, character: int) -> None:
+    row = database.row("SELECT name FROM characters WHERE id = ?", (other,))
+    if row is None or other == character:
+        return
+    database.run("UPDATE said SET character = ? WHERE character = ?", (character, other))
+    for table in ("rejections", "aliases"):
+        database.run(
+            f"UPDATE OR REPLACE {table} SET character = ? WHERE character = ?", (character, other)
+        )
+    database.run(
+        "INSERT OR REPLACE INTO aliases (name, character) VALUES (?, ?)", (row[0], character)
+    )
+    database.run("DELETE FROM characters WHERE id = ?", (other,))
+    # A picture of the one may have been "not the other": what a person named outranks that,
+    # and that outranks what an import named.
+    contradicted = "EXISTS (SELECT 1 FROM {0} o WHERE o.digest = {1}.digest AND o.character = ?1)"
+    database.run(
+        "DELETE FROM said WHERE character = ?1 AND source = 'import' AND "
+        + contradicted.format("rejections", "said"),
+        (character,),
+    )
+    database.run(
+        "DELETE FROM rejections WHERE character = ?1 AND "
+        + contradicted.format("said", "rejections"),
+        (character,),
+    )

@@ -1,0 +1,292 @@
+"""`kyara library` and `kyara decide`: what is remembered, and what binds `kyara sort`."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import zipfile
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import Ran, draw
+from tests.support import TORN, files, tree
+
+Kyara = Callable[..., Ran]
+MADE = {"unchanged": 0, "changed": 0, "moved": 0, "copied": 0, "gone": 0, "embedded": 0, "kept": 0}
+
+
+@pytest.fixture
+def library(
+    kyara: Kyara, tiny_plugin: Path, cast: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Path:
+    """A library with the cast."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("KYARA_LIBRARY", "cast.kyara")
+    assert kyara("library", "create", "cast.kyara", "--plugin", tiny_plugin).code == 0
+    added = kyara("library", "add", "cast.kyara", "cast", "--cast", "--json")
+    assert added.json() == MADE | {"new": 9, "named": 9, "skipped": []}
+    return tmp_path / "cast.kyara"
+
+
+def updated(kyara: Kyara, *options: object, code: int = 0) -> dict[str, Any]:
+    """What `kyara library update` found; zeros are left out."""
+    ran = kyara("library", "update", "cast.kyara", "--json", *options)
+    assert ran.code == code, ran.err
+    return {name: count for name, count in ran.json().items() if count}
+
+
+def by_character(kyara: Kyara) -> dict[str, int]:
+    counts: dict[str, int] = kyara("library", "info", "cast.kyara", "--json").json()["by_character"]
+    return counts
+
+
+def sorted_as(kyara: Kyara, *options: object) -> dict[str, Any]:
+    ran = kyara("sort", "inbox", "--library", "cast.kyara", "--out", "out", "--json", *options)
+    assert ran.code == 0, ran.err
+    return {Path(row["path"]).name: row["character"] for row in ran.rows()}
+
+
+def test_a_library_answers_as_the_folder_does(
+    kyara: Kyara, library: Path, tiny_plugin: Path, inbox: Path
+) -> None:
+    options = ["--out", "out", "--dry-run", "--json"]
+    by_folder = kyara("sort", "inbox", "--refs", "cast", "--plugin", tiny_plugin, *options)
+    by_library = kyara("sort", "inbox", "--library", "cast.kyara", *options)
+    assert [row["character"] for row in by_folder.rows()] == [
+        row["character"] for row in by_library.rows()
+    ]
+    assert [row["score"] for row in by_folder.rows()] == [row["score"] for row in by_library.rows()]
+
+
+def test_it_answers_without_the_pictures(kyara: Kyara, library: Path, inbox: Path) -> None:
+    for path in (library.parent / "cast").rglob("*.png"):
+        path.unlink()
+    assert sorted_as(kyara, "--dry-run")["r1.png"] == "ruby"
+    assert updated(kyara) == {"gone": 9}
+    assert by_character(kyara) == {"azure": 3, "jade": 3, "ruby": 3}
+
+
+def test_update_tells_what_happened_to_the_files(kyara: Kyara, library: Path) -> None:
+    cast = library.parent / "cast"
+    assert updated(kyara) == {"unchanged": 9}
+    (cast / "ruby" / "0.png").rename(cast / "ruby" / "moved.png")
+    draw(cast / "jade" / "1.png", "jade", 77)
+    draw(cast / "azure" / "new.png", "azure", 78)
+    (cast / "azure" / "2.png").unlink()
+    found = updated(kyara)
+    assert found == {"unchanged": 6, "moved": 1, "changed": 1, "new": 1, "gone": 2, "named": 2}
+    assert updated(kyara) == {"unchanged": 9}
+    assert by_character(kyara) == {"azure": 4, "jade": 4, "ruby": 3}
+
+
+def test_a_moved_reference_keeps_its_character(kyara: Kyara, library: Path) -> None:
+    (library.parent / "elsewhere").mkdir()
+    (library.parent / "cast" / "ruby" / "0.png").rename(library.parent / "elsewhere" / "x.png")
+    added = kyara("library", "add", "cast.kyara", "elsewhere", "--json").json()
+    assert (added["moved"], added["gone"], added["named"]) == (1, 1, 0)
+    assert by_character(kyara)["ruby"] == 3
+
+
+def test_a_folder_that_is_missing_as_a_whole_is_not_gone(kyara: Kyara, library: Path) -> None:
+    (library.parent / "cast").rename(library.parent / "unplugged")
+    found = updated(kyara, code=3)
+    assert list(found) == ["skipped"]
+    (library.parent / "unplugged").rename(library.parent / "cast")
+    assert updated(kyara) == {"unchanged": 9}
+
+
+def test_a_file_on_a_disk_that_is_not_connected_is_not_gone(kyara: Kyara, library: Path) -> None:
+    draw(library.parent / "disk" / "x.png", "ruby", 70)
+    kyara("library", "add", "cast.kyara", "disk/x.png")
+    (library.parent / "disk").rename(library.parent / "unplugged")
+    assert set(updated(kyara, code=3)) == {"unchanged", "skipped"}
+
+
+def test_a_confirmed_picture_may_be_sorted_away(kyara: Kyara, library: Path, inbox: Path) -> None:
+    kyara("decide", "confirm", "inbox/who.png", "--character", "stranger")
+    sorted_as(kyara, "--move")
+    assert updated(kyara) == {"unchanged": 9, "gone": 1}
+    assert updated(kyara) == {"unchanged": 9}
+    assert kyara("library", "add", "cast.kyara", "out", "--json").json()["moved"] == 1
+    assert by_character(kyara)["stranger"] == 1
+
+
+def test_a_bad_picture_stops_none_of_the_others(kyara: Kyara, library: Path) -> None:
+    (library.parent / "cast" / "ruby" / "torn.png").write_bytes(TORN)
+    draw(library.parent / "cast" / "ruby" / "good.png", "ruby", 50)
+    ran = kyara("library", "update", "cast.kyara")
+    assert ran.code == 3
+    assert "torn.png" in ran.err
+    assert "1 new" in ran.out
+
+
+def test_what_was_decided_binds_sort(kyara: Kyara, library: Path, inbox: Path) -> None:
+    assert sorted_as(kyara, "--dry-run")["r1.png"] == "ruby"
+    assert kyara("decide", "confirm", "inbox/who.png", "--character", "stranger").code == 0
+    assert kyara("decide", "reject", "inbox/r1.png", "--character", "ruby").code == 0
+    assert kyara("decide", "ignore", "inbox/j1.png").code == 0
+    found = sorted_as(kyara)
+    assert (found["who.png"], found["r1.png"], found["j1.png"]) == ("stranger", "unknown", None)
+    assert not [name for name in files(library.parent / "out") if name.endswith("j1.png")]
+    assert "stranger/who.png" in files(library.parent / "out")
+
+
+def test_no_run_overrules_a_person(kyara: Kyara, library: Path) -> None:
+    kyara("decide", "reject", "cast/ruby/0.png", "--character", "ruby")
+    kyara("decide", "confirm", "cast/jade/0.png", "--character", "azure")
+    expected = {"azure": 4, "jade": 2, "ruby": 2}
+    assert by_character(kyara) == expected
+    again = kyara("library", "add", "cast.kyara", "cast", "--cast", "--json").json()
+    assert (again["named"], again["unchanged"]) == (0, 9)
+    kyara("library", "add", "cast.kyara", "cast/ruby", "--character", "ruby")
+    assert updated(kyara, "--read-all") == {"unchanged": 9, "kept": 2}
+    assert by_character(kyara) == expected
+
+
+def test_what_was_removed_stays_removed(kyara: Kyara, library: Path) -> None:
+    before = tree(library.parent / "cast")
+    assert kyara("library", "remove", "cast.kyara", "cast/ruby/0.png").code == 0
+    assert by_character(kyara)["ruby"] == 2
+    updated(kyara)
+    assert by_character(kyara)["ruby"] == 2
+    assert tree(library.parent / "cast") == before
+    kyara("decide", "confirm", "cast/ruby/0.png", "--character", "ruby")
+    assert by_character(kyara)["ruby"] == 3
+
+
+def test_rename_merge_split_and_undo(kyara: Kyara, library: Path) -> None:
+    kyara("decide", "rename", "ruby", "Ruby the Red")
+    assert set(by_character(kyara)) == {"azure", "jade", "Ruby the Red"}
+    draw(library.parent / "cast" / "ruby" / "later.png", "ruby", 90)
+    updated(kyara)
+    assert by_character(kyara)["Ruby the Red"] == 4
+    kyara("decide", "merge", "jade", "--into", "azure")
+    assert by_character(kyara) == {"azure": 6, "Ruby the Red": 4}
+    kyara("decide", "split", "azure", "cast/jade/0.png", "--into", "young jade")
+    assert by_character(kyara) == {"azure": 5, "young jade": 1, "Ruby the Red": 4}
+    for _ in range(3):
+        assert kyara("decide", "undo").code == 0
+    assert by_character(kyara) == {"azure": 3, "jade": 3, "ruby": 4}
+    assert kyara("decide", "undo").code == 2
+    log = kyara("decide", "log", "--json").rows()
+    assert [row["kind"] for row in log].count("undo") == 3
+    assert [row["source"] for row in log if row["kind"] == "rename"] == ["person"]
+
+
+@pytest.mark.parametrize("name", ["unknown", "a/b", " ", ".."])
+def test_names_that_no_folder_can_have(kyara: Kyara, library: Path, name: str) -> None:
+    ran = kyara("decide", "confirm", "cast/ruby/0.png", "--character", name)
+    assert ran.code == 2
+    assert by_character(kyara) == {"azure": 3, "jade": 3, "ruby": 3}
+
+
+def test_a_library_of_another_model_is_refused(
+    kyara: Kyara, library: Path, tiny_plugin: Path, inbox: Path
+) -> None:
+    toml = tiny_plugin / "plugin.toml"
+    toml.write_text(toml.read_text().replace('version = "1"', 'version = "2"'))
+    ran = kyara("sort", "inbox", "--library", "cast.kyara", "--out", "out")
+    assert ran.code == 2
+    assert "--re-embed" in ran.err
+    assert updated(kyara, "--re-embed") == {"unchanged": 9, "embedded": 9}
+    assert sorted_as(kyara, "--dry-run")["r1.png"] == "ruby"
+
+
+def test_errors_are_one_line(kyara: Kyara, library: Path) -> None:
+    for arguments, words in [
+        (("library", "info", "nowhere.kyara"), "there is no such library"),
+        (("library", "info", "cast"), "this is a folder"),
+        (("library", "info", "cast/ruby/0.png"), "not a library"),
+        (("library", "create", "cast.kyara"), "exists"),
+        (("decide", "reject", "cast/ruby/0.png", "--character", "nobody"), "no character"),
+        (("decide", "ignore", "nowhere.png"), "there is no such picture"),
+        (("decide", "undo", "99"), "no decision 99"),
+        (("sort", "cast", "--library", "nowhere.kyara", "--out", "o"), "no such library"),
+    ]:
+        ran = kyara(*arguments)
+        assert ran.code in (1, 2), arguments
+        assert words in ran.err, arguments
+        assert "Traceback" not in ran.err
+
+
+def test_check_tells_what_deserves_a_look(kyara: Kyara, library: Path) -> None:
+    healthy = kyara("library", "check", "cast.kyara", "--json")
+    assert healthy.json() == {"problems": [], "gone": [], "missing": [], "weak": {}}
+    (library.parent / "cast" / "ruby" / "0.png").unlink()
+    updated(kyara)
+    kyara("decide", "ignore", "cast/jade/0.png")
+    found = kyara("library", "check", "cast.kyara", "--json")
+    assert found.code == 0
+    assert found.json()["weak"] == {"jade": 2}
+    assert [Path(path).name for path in found.json()["gone"]] == ["0.png"]
+
+
+def test_check_finds_what_was_tampered_with(kyara: Kyara, library: Path) -> None:
+    with closing(sqlite3.connect(library)) as database, database:
+        database.execute("UPDATE said SET character = (SELECT MIN(id) FROM characters)")
+        database.execute("UPDATE embeddings SET vector = x'00' WHERE detection = 1")
+    found = kyara("library", "check", "cast.kyara")
+    assert found.code == 1
+    assert "said does not hold what was decided" in found.out
+    assert "detection 1 has the wrong length" in found.out
+
+
+def test_an_export_answers_elsewhere(
+    kyara: Kyara, library: Path, tiny_plugin: Path, inbox: Path
+) -> None:
+    expected = sorted_as(kyara, "--dry-run")
+    assert kyara("library", "export", "cast.kyara", "cast.zip").code == 0
+    assert kyara("library", "export", "cast.kyara", "cast.zip").code == 2
+    with zipfile.ZipFile("cast.zip") as archive:
+        names = set(archive.namelist())
+        assert str(library.parent) not in archive.read("references.json").decode()
+    assert {"references.json", "embeddings.npy"} < names
+    assert len([name for name in names if name.endswith(".webp")]) == 9
+    shutil.rmtree("cast")
+    library.unlink()
+    kyara("library", "create", "cast.kyara", "--plugin", tiny_plugin)
+    imported = kyara("library", "import", "cast.kyara", "cast.zip", "--json")
+    assert imported.json() == {"references": 9, "named": 9}
+    assert sorted_as(kyara, "--dry-run") == expected
+    again = kyara("library", "import", "cast.kyara", "cast.zip", "--json")
+    assert again.json() == {"references": 9, "named": 0}
+    assert kyara("library", "check", "cast.kyara").code == 0
+
+
+@pytest.mark.parametrize("member", ["references.json", "embeddings.npy"])
+def test_a_damaged_export_is_one_line(kyara: Kyara, library: Path, member: str) -> None:
+    kyara("library", "export", "cast.kyara", "cast.zip")
+    with zipfile.ZipFile("cast.zip") as whole, zipfile.ZipFile("bad.zip", "w") as bad:
+        for name in whole.namelist():
+            bad.writestr(name, b"garbage" if name == member else whole.read(name))
+    ran = kyara("library", "import", "cast.kyara", "bad.zip")
+    assert ran.code == 1
+    assert "not an export" in ran.err
+    assert len(ran.err.splitlines()) == 1
+
+
+def test_compare_with_the_references_of_a_character(
+    kyara: Kyara, library: Path, inbox: Path
+) -> None:
+    shutil.rmtree("cast")
+    arguments = ["compare", "inbox/r1.png", "--library", "cast.kyara", "--character"]
+    same, other = (kyara(*arguments, name, "--json").json() for name in ("ruby", "jade"))
+    assert len(same["pictures"]) == len(other["pictures"]) == 4
+    assert min(same["scores"][0][1:]) > max(other["scores"][0][1:])
+    assert kyara(*arguments, "nobody").code == 2
+    assert kyara("compare", "inbox/r1.png", "--character", "ruby").code == 2
+
+
+def test_identify_heeds_what_was_decided(kyara: Kyara, library: Path, inbox: Path) -> None:
+    kyara("decide", "reject", "inbox/r1.png", "--character", "ruby")
+    kyara("decide", "ignore", "inbox/j1.png")
+    arguments = ["inbox/r1.png", "inbox/j1.png", "inbox/a1.png", "--library", "cast.kyara"]
+    rows = kyara("identify", *arguments, "--json").rows()
+    assert [row["character"] for row in rows] == ["unknown", None, "azure"]
+    assert "ruby" not in {candidate["character"] for candidate in rows[0]["candidates"]}
+    assert "(ignored)" in kyara("identify", *arguments).out
+    assert kyara("identify", *arguments[:2]).code == 0  # KYARA_LIBRARY names it
