@@ -9,8 +9,9 @@ from pathlib import Path
 from kyara.encode.encoder import Encoder
 from kyara.encode.pipeline import EmbeddedPicture
 from kyara.errors import PictureError
+from kyara.identify.decision import Judge
 from kyara.identify.gallery import Gallery, identify
-from kyara.types import Aggregation, Match
+from kyara.types import Match
 
 __all__ = ["UNKNOWN", "Answer", "answer_pictures"]
 
@@ -41,12 +42,13 @@ def answer_pictures(
     pictures: Iterable[EmbeddedPicture],
     gallery: Gallery,
     encoder: Encoder,
-    aggregation: Aggregation,
+    judge: Judge,
     threshold: float | None,
 ) -> Iterator[Answer]:
     """Identify pictures one by one as they come.
 
     Args:
+        judge: an aggregation of similarities, or an open-set back-end.
         threshold: a best score below it means unknown; None: there is always a name.
     """
     for picture in pictures:
@@ -54,7 +56,7 @@ def answer_pictures(
             yield Answer(picture.path, picture.digest, None, error=picture.error)
             continue
         # One figure per picture until there is a detector: the whole of it.
-        (ranked,) = identify(picture.embeddings[:1], gallery, encoder, aggregation)
+        (ranked,) = identify(picture.embeddings[:1], gallery, encoder, judge, top=2)
         best = ranked[0]
         known = threshold is None or best.score >= threshold
         yield Answer(

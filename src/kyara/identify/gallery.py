@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +14,14 @@ from numpy.typing import NDArray
 from kyara.encode.encoder import Encoder
 from kyara.errors import UsageError
 from kyara.identify.calibration import logistic_for, probability
+from kyara.identify.decision import Judge, OpenSet
 from kyara.types import Aggregation, FloatArray, Match, as_embeddings
 
 __all__ = ["Gallery", "aggregate", "identify"]
+
+_PROBES = 256
+_REFERENCES = 65_536
+"""Probes and references whose scores are in memory at once: 64 MB."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +62,12 @@ class Gallery:
             tuple(path for _, path, _ in ordered),
         )
 
+    @cached_property
+    def means(self) -> FloatArray:
+        """The mean of each character's references, not of length 1; shape (c, d)."""
+        sums = np.add.reduceat(self.embeddings, self.starts, axis=0, dtype=np.float64)
+        return np.asarray(sums / self.counts[:, None], dtype=np.float32)
+
     @property
     def counts(self) -> NDArray[np.intp]:
         """Number of references of each character, shape (c,)."""
@@ -71,42 +84,91 @@ def aggregate(scores: FloatArray, starts: NDArray[np.intp], aggregation: Aggrega
 
 
 def identify(
-    probes: FloatArray, gallery: Gallery, encoder: Encoder, aggregation: Aggregation
+    probes: FloatArray,
+    gallery: Gallery,
+    encoder: Encoder,
+    judge: Judge,
+    top: int | None = None,
 ) -> list[list[Match]]:
     """The characters of the gallery for each probe, best first.
 
+    Probes and references are compared in blocks: memory does not grow with their product.
+
     Args:
         probes: embeddings (p, d) of the encoder that the gallery was built with.
+        judge: an aggregation of similarities, or an open-set back-end.
+        top: how many characters of each; all of them if None.
 
     Raises:
         UsageError: the gallery was built with another encoder.
     """
     if gallery.encoder != encoder.id:
         raise UsageError(f"the gallery was embedded by {gallery.encoder}, not by {encoder.id}")
-    if len(probes) == 0:
-        return []
-    scores = encoder.similarity(probes, gallery.embeddings)
-    by_character = aggregate(scores, gallery.starts, aggregation)
-    return [
-        _ranked(row, of_references, gallery, encoder, aggregation)
-        for row, of_references in zip(by_character, scores, strict=True)
-    ]
+    ranked = []
+    for begin in range(0, len(probes), _PROBES):
+        block = probes[begin : begin + _PROBES]
+        scores = _against_characters(block, gallery, encoder, judge)
+        ranked += [
+            _ranked(probe, row, gallery, encoder, judge, top)
+            for probe, row in zip(block, scores, strict=True)
+        ]
+    return ranked
+
+
+def _against_characters(
+    probes: FloatArray, gallery: Gallery, encoder: Encoder, judge: Judge
+) -> FloatArray:
+    """Scores (p, c)."""
+    if isinstance(judge, OpenSet):
+        ratios = judge.plda.scores(probes, gallery.means, gallery.counts)
+        return judge.spec.slope * ratios + np.float32(judge.spec.intercept)
+    cosine = encoder.manifest.embedding.similarity == "cosine"
+    if judge is Aggregation.AVG and cosine:
+        return probes @ gallery.means.T  # the mean of products is the product with the mean
+    scores = np.empty((len(probes), len(gallery.starts)), dtype=np.float32)
+    ends = np.append(gallery.starts[1:], len(gallery.embeddings))
+    first = 0
+    while first < len(ends):
+        begin = gallery.starts[first]
+        last = max(first + 1, int(np.searchsorted(ends, begin + _REFERENCES, side="right")))
+        against = encoder.similarity(probes, gallery.embeddings[begin : ends[last - 1]])
+        starts = gallery.starts[first:last] - begin
+        scores[:, first:last] = aggregate(against, starts, judge)
+        first = last
+    return scores
 
 
 def _ranked(
-    by_character: FloatArray,
-    by_reference: FloatArray,
+    probe: FloatArray,
+    scores: FloatArray,
     gallery: Gallery,
     encoder: Encoder,
-    aggregation: Aggregation,
+    judge: Judge,
+    top: int | None,
 ) -> list[Match]:
-    logistic = logistic_for(encoder.calibration, aggregation)
-    ends = [*gallery.starts[1:].tolist(), len(by_reference)]
     matches = []
-    for index in np.argsort(-by_character, kind="stable").tolist():
-        score = float(by_character[index])
+    for index in _best(scores, top).tolist():
         start = int(gallery.starts[index])
-        nearest = start + int(np.argmax(by_reference[start : ends[index]]))
-        likelihood = None if logistic is None else probability(score, logistic)
+        own = gallery.embeddings[start : start + int(gallery.counts[index])]
+        nearest = start + int(np.argmax(encoder.similarity(probe[None], own)[0]))
+        score = float(scores[index])
+        likelihood = _likelihood(score, encoder, judge)
         matches.append(Match(gallery.characters[index], score, likelihood, nearest))
     return matches
+
+
+def _best(scores: FloatArray, top: int | None) -> NDArray[np.intp]:
+    """Indices of the `top` highest scores, best first; equal ones in their order."""
+    candidates = np.arange(len(scores))
+    if top is not None and top < len(scores):
+        least = np.partition(scores, -top)[-top]
+        candidates = np.flatnonzero(scores >= least)
+    order = np.argsort(-scores[candidates], kind="stable")[:top]
+    return np.asarray(candidates[order], dtype=np.intp)
+
+
+def _likelihood(score: float, encoder: Encoder, judge: Judge) -> float | None:
+    if isinstance(judge, OpenSet):
+        return 0.5 * (1.0 + math.tanh(0.5 * score))
+    logistic = logistic_for(encoder.calibration, judge)
+    return None if logistic is None else probability(score, logistic)

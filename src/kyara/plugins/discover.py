@@ -95,7 +95,8 @@ def open_encoder(name_or_directory: str = DEFAULT_PLUGIN, device: Device = CPU) 
         entry_file(directory, manifest)
         make = partial(run_entry, directory, manifest, identity, device)
     # Code of others may not be safe to call from several threads; ONNX Runtime is.
-    return Encoder(identity, manifest, make, concurrent=not manifest.model.entry)
+    concurrent = not manifest.model.entry
+    return Encoder(identity, manifest, make, concurrent=concurrent, directory=directory)
 
 
 def _shipped() -> Iterator[FoundPlugin]:

@@ -1,0 +1,76 @@
+"""Who is unknown: the open-set decision of a model that brings a back-end."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from kyara.encode.encoder import Encoder
+from kyara.errors import PluginError
+from kyara.identify.plda import Plda
+from kyara.pictures.digest import digest_of_bytes
+from kyara.plugins.manifest import BackendSpec
+from kyara.types import Aggregation
+
+__all__ = ["Judge", "OpenSet", "load_open_set"]
+
+
+@dataclass(frozen=True)
+class OpenSet:
+    """A back-end with what its scores mean.
+
+    Its score for a character is the log-odds (natural logarithm) that the picture shows that
+    character, where known and unknown pictures are equally frequent.
+    """
+
+    plda: Plda
+    spec: BackendSpec
+
+    def log_odds(self, ratio: float) -> float:
+        """The score of a log-likelihood ratio."""
+        return self.spec.slope * ratio + self.spec.intercept
+
+    def threshold(self, fpir: float) -> float:
+        """The score at which a share `fpir` of the strangers gets a name.
+
+        Between the rates that were measured it is interpolated, along the logarithm of the
+        rate; outside of them the nearest one holds.
+        """
+        rates = (0.01, 0.05, 0.1)
+        values = (self.spec.at_1, self.spec.at_5, self.spec.at_10)
+        if fpir <= rates[0]:
+            return values[0]
+        for n in range(2):
+            if fpir <= rates[n + 1]:
+                way = math.log(fpir / rates[n]) / math.log(rates[n + 1] / rates[n])
+                return values[n] + way * (values[n + 1] - values[n])
+        return values[2]
+
+
+Judge: TypeAlias = Aggregation | OpenSet
+"""How probes are scored against characters: by their references' scores, or by a back-end."""
+
+
+def load_open_set(encoder: Encoder) -> OpenSet | None:
+    """The back-end of an encoder's plugin, or None if it has none.
+
+    Raises:
+        PluginError: its file is missing, damaged, or not the one that the manifest names.
+    """
+    spec = encoder.manifest.backend
+    if spec is None or encoder.directory is None:
+        return None
+    path = encoder.directory / spec.parameters
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise PluginError(f"cannot read it: {error.strerror}", where=path) from error
+    if digest_of_bytes(data).hex() != spec.sha256.lower():
+        what = "these are not the parameters that the manifest names"
+        raise PluginError(what, where=path, hint="fit them again: kyara fit")
+    plda = Plda.from_bytes(data)
+    if plda.dimension != encoder.dimension:
+        what = f"expected parameters for {encoder.dimension} numbers, got {plda.dimension}"
+        raise PluginError(what, where=path)
+    return OpenSet(plda, spec)
