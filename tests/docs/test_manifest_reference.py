@@ -19,6 +19,7 @@ TABLES = {
     "embedding": manifest.EmbeddingSpec,
     "training": manifest.TrainingSpec,
     "calibration": manifest.CalibrationSpec,
+    "backend": manifest.BackendSpec,
 }
 
 

@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING
 import click
 
 from kyara.cli.console import print_table, progress
+from kyara.cli.decision import decision_for, decision_options
 from kyara.cli.main import EXIT_INTERRUPTED
 from kyara.cli.options import PATH, encoder_options, open_cache, open_encoder_for, report_skipped
 from kyara.errors import printable
-from kyara.types import Aggregation
 
 if TYPE_CHECKING:
-    from kyara.encode.encoder import Encoder
     from kyara.export.rows import PictureRow
     from kyara.organise.sorting import SortResult
 
@@ -51,20 +50,7 @@ ROWS_SHOWN = 60
     type=PATH,
     help="Where a folder per character is made.",
 )
-@click.option(
-    "--mode",
-    default="any",
-    show_default=True,
-    type=click.Choice(["any", "avg"]),
-    help="Judge by the most similar reference, or by the average over all.",
-)
-@click.option(
-    "--threshold",
-    type=float,
-    metavar="SCORE",
-    help="Best scores below this are `unknown`; default: the model's own.",
-)
-@click.option("--always-name", is_flag=True, help="Never answer `unknown`.")
+@decision_options
 @click.option("--copy", "action", flag_value="copy", default="copy", help="Copy (the default).")
 @click.option("--move", "action", flag_value="move", help="Move instead.")
 @click.option("--link", "action", flag_value="link", help="Hard links instead: no more space.")
@@ -76,8 +62,9 @@ def command(
     inbox: Path,
     cast: Path,
     out: Path,
-    mode: str,
+    mode: str | None,
     threshold: float | None,
+    at_fpr: float | None,
     always_name: bool,
     action: str,
     dry_run: bool,
@@ -95,15 +82,9 @@ def command(
     from kyara.organise.plan import Action
     from kyara.organise.sorting import SortRequest, sort_pictures
 
-    if always_name and threshold is not None:
-        raise click.UsageError("--threshold and --always-name exclude each other")
     encoder = open_encoder_for(plugin, device)
-    aggregation = Aggregation(mode)
-    if threshold is None and not always_name:
-        threshold = _default_threshold(encoder, aggregation)
-    request = SortRequest(
-        inbox, read_cast(cast), out, aggregation, threshold, Action(action), dry_run
-    )
+    judge, least = decision_for(encoder, mode, threshold, at_fpr, always_name)
+    request = SortRequest(inbox, read_cast(cast), out, judge, least, Action(action), dry_run)
     with open_cache(no_cache) as cache:
         try:
             result = sort_pictures(request, encoder, cache=cache, progress=progress)
@@ -111,13 +92,6 @@ def command(
             click.echo("kyara: interrupted; no file was touched yet", err=True)
             return EXIT_INTERRUPTED
     return report_sorted(result, output, dry_run=dry_run)
-
-
-def _default_threshold(encoder: Encoder, aggregation: Aggregation) -> float | None:
-    from kyara.identify.calibration import logistic_for
-
-    logistic = logistic_for(encoder.calibration, aggregation)
-    return None if logistic is None else logistic.threshold
 
 
 def report_sorted(result: SortResult, output: str | None = None, *, dry_run: bool = False) -> int:

@@ -6,12 +6,14 @@ import math
 from dataclasses import dataclass
 from typing import TypeAlias
 
+import numpy as np
+
 from kyara.encode.encoder import Encoder
 from kyara.errors import PluginError
 from kyara.identify.plda import Plda
 from kyara.pictures.digest import digest_of_bytes
 from kyara.plugins.manifest import BackendSpec
-from kyara.types import Aggregation
+from kyara.types import Aggregation, FloatArray
 
 __all__ = ["Judge", "OpenSet", "load_open_set"]
 
@@ -27,9 +29,9 @@ class OpenSet:
     plda: Plda
     spec: BackendSpec
 
-    def log_odds(self, ratio: float) -> float:
-        """The score of a log-likelihood ratio."""
-        return self.spec.slope * ratio + self.spec.intercept
+    def log_odds(self, ratios: FloatArray) -> FloatArray:
+        """The scores of log-likelihood ratios, same shape."""
+        return np.asarray(self.spec.slope * ratios + self.spec.intercept, dtype=np.float32)
 
     def threshold(self, fpir: float) -> float:
         """The score at which a share `fpir` of the strangers gets a name.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -20,8 +20,8 @@ from kyara.types import Aggregation, FloatArray, Match, as_embeddings
 __all__ = ["Gallery", "aggregate", "identify"]
 
 _PROBES = 256
-_REFERENCES = 65_536
-"""Probes and references whose scores are in memory at once: 64 MB."""
+_REFERENCES = 32_768
+"""Probes and references whose scores are in memory at once: 32 MB."""
 
 
 @dataclass(frozen=True)
@@ -65,8 +65,25 @@ class Gallery:
     @cached_property
     def means(self) -> FloatArray:
         """The mean of each character's references, not of length 1; shape (c, d)."""
-        sums = np.add.reduceat(self.embeddings, self.starts, axis=0, dtype=np.float64)
-        return np.asarray(sums / self.counts[:, None], dtype=np.float32)
+        means = np.empty((len(self.starts), self.embeddings.shape[1]), dtype=np.float32)
+        for first, last, references in self.chunks():
+            starts = self.starts[first:last] - references.start
+            rows = self.embeddings[references].astype(np.float64)
+            counts = self.counts[first:last, None]
+            means[first:last] = np.add.reduceat(rows, starts, axis=0) / counts
+        return means
+
+    def chunks(self) -> Iterator[tuple[int, int, slice]]:
+        """Parts with a bounded number of references: the first character, the one after the
+        last, and their references. A character is never divided."""
+        ends = np.append(self.starts[1:], len(self.embeddings))
+        first = 0
+        while first < len(ends):
+            begin = int(self.starts[first])
+            last = int(np.searchsorted(ends, begin + _REFERENCES, side="right"))
+            last = max(first + 1, last)
+            yield first, last, slice(begin, int(ends[last - 1]))
+            first = last
 
     @property
     def counts(self) -> NDArray[np.intp]:
@@ -121,20 +138,16 @@ def _against_characters(
     """Scores (p, c)."""
     if isinstance(judge, OpenSet):
         ratios = judge.plda.scores(probes, gallery.means, gallery.counts)
-        return judge.spec.slope * ratios + np.float32(judge.spec.intercept)
+        return judge.log_odds(ratios)
     cosine = encoder.manifest.embedding.similarity == "cosine"
     if judge is Aggregation.AVG and cosine:
-        return probes @ gallery.means.T  # the mean of products is the product with the mean
+        # The mean of products is the product with the mean.
+        return np.asarray(probes @ gallery.means.T, dtype=np.float32)
     scores = np.empty((len(probes), len(gallery.starts)), dtype=np.float32)
-    ends = np.append(gallery.starts[1:], len(gallery.embeddings))
-    first = 0
-    while first < len(ends):
-        begin = gallery.starts[first]
-        last = max(first + 1, int(np.searchsorted(ends, begin + _REFERENCES, side="right")))
-        against = encoder.similarity(probes, gallery.embeddings[begin : ends[last - 1]])
-        starts = gallery.starts[first:last] - begin
+    for first, last, references in gallery.chunks():
+        against = encoder.similarity(probes, gallery.embeddings[references])
+        starts = gallery.starts[first:last] - references.start
         scores[:, first:last] = aggregate(against, starts, judge)
-        first = last
     return scores
 
 

@@ -13,6 +13,7 @@ from kyara.encode.encoder import Encoder
 from kyara.encode.pipeline import EmbeddedPicture, embed_pictures
 from kyara.errors import PictureError, UsageError
 from kyara.identify.answer import Answer, answer_pictures
+from kyara.identify.decision import Judge
 from kyara.identify.references import CharacterFolder, build_gallery
 from kyara.organise.apply import apply_plan
 from kyara.organise.plan import Action, Filing, Operation, Status, make_plan
@@ -30,13 +31,14 @@ class SortRequest:
     """What is to be sorted, against what, and where to.
 
     Attributes:
+        judge: how pictures are scored against characters.
         threshold: a best score below it means unknown; None: there is always a name.
     """
 
     inbox: Path
     cast: Sequence[CharacterFolder]
     out: Path
-    aggregation: Aggregation = Aggregation.ANY
+    judge: Judge = Aggregation.ANY
     threshold: float | None = None
     action: Action = Action.COPY
     dry_run: bool = False
@@ -128,9 +130,7 @@ def _identify_all(
     answers = []
     with progress("pictures", len(paths)) as tick:
         embedded = embed_pictures(paths, encoder, cache=cache)
-        for answer in answer_pictures(
-            embedded, gallery, encoder, request.aggregation, request.threshold
-        ):
+        for answer in answer_pictures(embedded, gallery, encoder, request.judge, request.threshold):
             answers.append(answer)
             tick()
     return answers, bad_references
