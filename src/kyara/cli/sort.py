@@ -66,6 +66,7 @@ def command(
     threshold: float | None,
     at_fpr: float | None,
     always_name: bool,
+    calibration: Path | None,
     action: str,
     dry_run: bool,
     output: str | None,
@@ -83,7 +84,7 @@ def command(
     from kyara.organise.sorting import SortRequest, sort_pictures
 
     encoder = open_encoder_for(plugin, device)
-    judge, least = decision_for(encoder, mode, threshold, at_fpr, always_name)
+    judge, least = decision_for(encoder, mode, threshold, at_fpr, always_name, calibration)
     request = SortRequest(inbox, read_cast(cast), out, judge, least, Action(action), dry_run)
     with open_cache(no_cache) as cache:
         try:

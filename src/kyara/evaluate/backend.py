@@ -10,8 +10,9 @@ import numpy as np
 
 from kyara.errors import DataError
 from kyara.evaluate.calibrate import Trials, fit_logistic
-from kyara.evaluate.openset import COUNTS, RATES, OpenSetTrials, draw_open_set, plda_scores
+from kyara.evaluate.openset import COUNTS, OpenSetTrials, draw_open_set, plda_scores
 from kyara.evaluate.trials import Embedded
+from kyara.identify.decision import RATES
 from kyara.identify.plda import Plda, fit_plda
 from kyara.pictures.digest import digest_of_bytes
 from kyara.plugins.manifest import BackendSpec

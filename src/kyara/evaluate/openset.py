@@ -16,13 +16,13 @@ import numpy as np
 from kyara.evaluate.metrics import Mask, Vector, bootstrap
 from kyara.evaluate.protocols import Estimate, Outcome
 from kyara.evaluate.trials import Compare, Embedded, EnrolmentDraw, Indices, draw_enrolment
+from kyara.identify.decision import RATES
 from kyara.identify.plda import Plda
 from kyara.types import Aggregation, FloatArray
 
 __all__ = ["COUNTS", "OpenSetIdentification", "OpenSetTrials", "draw_open_set", "plda_scores"]
 
 COUNTS = (1, 3, 5, 10)
-RATES = (0.01, 0.05, 0.1)
 PLDA = "plda"
 
 _FIGURES = (*(f"dir_at_fpir_{round(100 * rate)}" for rate in RATES), "auroc", "top1")

@@ -15,7 +15,10 @@ from kyara.pictures.digest import digest_of_bytes
 from kyara.plugins.manifest import BackendSpec
 from kyara.types import Aggregation, FloatArray
 
-__all__ = ["Judge", "OpenSet", "load_open_set"]
+__all__ = ["RATES", "Judge", "OpenSet", "between", "load_open_set"]
+
+RATES = (0.01, 0.05, 0.1)
+"""Shares of the strangers that get a name at which thresholds are measured."""
 
 
 @dataclass(frozen=True)
@@ -34,20 +37,14 @@ class OpenSet:
         return np.asarray(self.spec.slope * ratios + self.spec.intercept, dtype=np.float32)
 
     def threshold(self, fpir: float) -> float:
-        """The score at which a share `fpir` of the strangers gets a name.
+        """The score at which a share `fpir` of the strangers gets a name; see `between`."""
+        return between((self.spec.at_1, self.spec.at_5, self.spec.at_10), fpir)
 
-        Between the rates that were measured it is interpolated, along the logarithm of the
-        rate; outside of them the nearest one holds.
-        """
-        rates = (0.01, 0.05, 0.1)
-        values = (self.spec.at_1, self.spec.at_5, self.spec.at_10)
-        if fpir <= rates[0]:
-            return values[0]
-        for n in range(2):
-            if fpir <= rates[n + 1]:
-                way = math.log(fpir / rates[n]) / math.log(rates[n + 1] / rates[n])
-                return values[n] + way * (values[n + 1] - values[n])
-        return values[2]
+
+def between(thresholds: tuple[float, float, float], fpir: float) -> float:
+    """A threshold from those at `RATES`: interpolated along the logarithm of the rate; outside
+    of them the nearest one holds."""
+    return float(np.interp(math.log(fpir), np.log(RATES), thresholds))
 
 
 Judge: TypeAlias = Aggregation | OpenSet

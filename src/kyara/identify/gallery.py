@@ -17,7 +17,7 @@ from kyara.identify.calibration import logistic_for, probability
 from kyara.identify.decision import Judge, OpenSet
 from kyara.types import Aggregation, FloatArray, Match, as_embeddings
 
-__all__ = ["Gallery", "aggregate", "identify"]
+__all__ = ["Gallery", "aggregate", "identify", "scores_against"]
 
 _PROBES = 256
 _REFERENCES = 32_768
@@ -124,7 +124,7 @@ def identify(
     ranked = []
     for begin in range(0, len(probes), _PROBES):
         block = probes[begin : begin + _PROBES]
-        scores = _against_characters(block, gallery, encoder, judge)
+        scores = scores_against(block, gallery, encoder, judge)
         ranked += [
             _ranked(probe, row, gallery, encoder, judge, top)
             for probe, row in zip(block, scores, strict=True)
@@ -132,10 +132,10 @@ def identify(
     return ranked
 
 
-def _against_characters(
+def scores_against(
     probes: FloatArray, gallery: Gallery, encoder: Encoder, judge: Judge
 ) -> FloatArray:
-    """Scores (p, c)."""
+    """Scores (p, c) of probes (p, d) against the characters."""
     if isinstance(judge, OpenSet):
         ratios = judge.plda.scores(probes, gallery.means, gallery.counts)
         return judge.log_odds(ratios)
