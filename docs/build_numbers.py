@@ -16,7 +16,14 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from kyara.evaluate.report import EncoderResult, Report, load_report, markdown
+from kyara.evaluate.report import (
+    EncoderResult,
+    Report,
+    load_report,
+    markdown,
+    markdown_by_source,
+    metric_words,
+)
 
 ROOT = Path(__file__).parents[1]
 DEV = ROOT / "docs" / "evaluation" / "dev.json"
@@ -54,9 +61,49 @@ def quality() -> str:
     )
 
 
+GLANCE = {
+    "verification": ("eer", "tpr_at_fpr_1"),
+    "hard_pairs": ("hard_eer",),
+    "retrieval": ("rank1", "map"),
+    "enrolment": ("top1_5_avg", "top1_10_avg"),
+    "clustering": ("b3_f",),
+    "robustness": ("eer_grey", "eer_hue_down", "eer_half", "eer_jpeg", "eer_line_art"),
+}
+LOWER_IS_BETTER = ("eer", "hard_eer")
+
+
+def glance() -> str:
+    """The encoders side by side: means over the sources, the best of each row in bold."""
+    report = load_report(DEV)
+    rows = [["mean over the sources", *(encoder.label for encoder in report.encoders)]]
+    for protocol, names in GLANCE.items():
+        for name in names if protocol in report.primary else ():
+            values = [encoder.mean[protocol][name].value for encoder in report.encoders]
+            known = [value for value in values if value is not None]
+            best = min if name.startswith(LOWER_IS_BETTER) else max
+            rows.append([metric_words(name), *(_cell(v, v == best(known)) for v in values)])
+    return table(rows)
+
+
+def _cell(value: float | None, best: bool) -> str:
+    if value is None:
+        return "-"
+    return f"**{value:.3f}**" if best else f"{value:.3f}"
+
+
 def full_report() -> str:
-    """Everything that was measured, as `kyara evaluate` prints it."""
+    """The primary metrics by source and all of them on average, as `kyara evaluate` prints it."""
     return markdown(load_report(DEV)).strip()
+
+
+def details() -> str:
+    """Everything that was measured, folded by encoder."""
+    report = load_report(DEV)
+    return "\n\n".join(
+        f"<details><summary>{encoder.label}</summary>\n\n"
+        f"{markdown_by_source(report, encoder)}\n\n</details>"
+        for encoder in report.encoders
+    )
 
 
 def speed() -> str:
@@ -83,7 +130,7 @@ def speed() -> str:
 
 PAGES: dict[Path, dict[str, Callable[[], str]]] = {
     ROOT / "README.md": {"numbers": quality, "speed": speed},
-    ROOT / "docs" / "evaluation.md": {"report": full_report},
+    ROOT / "docs" / "evaluation.md": {"glance": glance, "report": full_report, "details": details},
     CARD: {"numbers": quality},
 }
 

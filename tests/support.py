@@ -80,8 +80,9 @@ def tree(*folders: Path) -> dict[str, tuple[int, int, str]]:
 
 
 def files(folder: Path) -> set[str]:
-    """The files below `folder`, relative to it."""
-    return {os.fspath(p.relative_to(folder)) for p in folder.rglob("*") if not p.is_dir()}
+    """The files below `folder`, relative to it, but for Kyara's own folder of journals."""
+    below = [path.relative_to(folder) for path in folder.rglob("*") if not path.is_dir()]
+    return {os.fspath(path) for path in below if path.parts[0] != ".kyara"}
 
 
 def command(*arguments: object) -> list[str]:
@@ -98,12 +99,14 @@ def run_process(
     arguments: Iterable[str],
     cwd: Path,
     before: Callable[[], None] | None = None,
+    stdin: bytes = b"",
     **environment: str,
 ) -> Ran:
-    """Run a command line; `before` is called in the new process."""
+    """Run a command line; `before` is called in the new process, `stdin` is what it reads."""
     ran = subprocess.run(
         list(arguments),
         cwd=cwd,
+        input=stdin,
         capture_output=True,
         preexec_fn=before,
         env={**os.environ, **environment},

@@ -22,22 +22,61 @@ class Node:
     output: str
 
 
-def write_mean_colour(path: Path, dimension: int, *, size: int = 16, seed: int = 0) -> Path:
+def write_mean_colour(
+    path: Path, dimension: int, *, size: int | str = 16, seed: int = 0, names: Sequence[str] = ()
+) -> Path:
     """A network that projects a picture's mean colour.
 
-    Input `pixels` (n, 3, size, size), float32; output `embeddings` (n, dimension).
+    Input `pixels` (n, 3, size, size), float32; output `embeddings` (n, dimension), or other
+    names.
     """
+    pixels, embeddings = names or ("pixels", "embeddings")
     matrix = np.random.default_rng(seed).normal(size=(3, dimension)).astype(np.float32)
     nodes = [
-        Node("GlobalAveragePool", ["pixels"], "pooled"),
+        Node("GlobalAveragePool", [pixels], "pooled"),
         Node("Flatten", ["pooled"], "colour"),
-        Node("MatMul", ["colour", "matrix"], "embeddings"),
+        Node("MatMul", ["colour", "matrix"], embeddings),
     ]
+    return _write(
+        path,
+        nodes,
+        {"matrix": matrix},
+        _value(pixels, FLOAT, ["n", 3, size, size]),
+        _value(embeddings, FLOAT, ["n", dimension]),
+    )
+
+
+def write_differences(path: Path, dimension: int, *, of_directions: bool = True) -> Path:
+    """A network that compares rows with each other: input `input` (n, dimension), output
+    `output` (n, n).
+
+    It gives (1 - cosine) / 2, as CCIP's; or else (1 - a · b) / 2, which hangs on the lengths.
+    """
+    rows = "unit" if of_directions else "input"
+    nodes = [Node("LpNormalization", ["input"], "unit")] if of_directions else []
+    nodes += [
+        Node("Transpose", [rows], "turned"),
+        Node("MatMul", [rows, "turned"], "product"),
+        Node("Sub", ["one", "product"], "gap"),
+        Node("Mul", ["gap", "half"], "output"),
+    ]
+    constants = {"one": np.ones(1, np.float32), "half": np.full(1, 0.5, np.float32)}
+    shapes = (["n", dimension], ["n", "n"])
+    values = [_value(*v) for v in (("input", FLOAT, shapes[0]), ("output", FLOAT, shapes[1]))]
+    return _write(path, nodes, constants, *values)
+
+
+def _write(
+    path: Path,
+    nodes: Sequence[Node],
+    constants: dict[str, NDArray[np.float32]],
+    given: bytes,
+    made: bytes,
+) -> Path:
     graph = b"".join(_field(1, _node(node)) for node in nodes)
     graph += _field(2, b"g")
-    graph += _field(5, _tensor("matrix", matrix))
-    graph += _field(11, _value("pixels", FLOAT, ["n", 3, size, size]))
-    graph += _field(12, _value("embeddings", FLOAT, ["n", dimension]))
+    graph += b"".join(_field(5, _tensor(name, array)) for name, array in constants.items())
+    graph += _field(11, given) + _field(12, made)
     opset = _field(2, 13)
     path.write_bytes(_field(1, 8) + _field(7, graph) + _field(8, opset))
     return path

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, TypeAlias
@@ -17,11 +19,15 @@ __all__ = [
     "FloatArray",
     "Match",
     "PixelArray",
+    "Progress",
     "Verification",
 ]
 
 FloatArray: TypeAlias = NDArray[np.float32]
 PixelArray: TypeAlias = NDArray[np.uint8]
+
+Progress: TypeAlias = Callable[[str, int], AbstractContextManager[Callable[[], None]]]
+"""Opens a progress bar of that label and length; its value is called once per item."""
 
 
 class Aggregation(str, Enum):
@@ -82,7 +88,8 @@ class Verification:
         score: similarity; higher is more alike (cosine: -1 to 1).
         probability: calibrated probability of "same", 0 to 1, or None for an
             encoder without calibration.
-        same: the verdict, or None where there is no calibration to base it on.
+        same: the verdict, or None where there is neither a calibration nor a threshold of
+            the model's makers to base it on.
     """
 
     score: float

@@ -178,11 +178,20 @@ def test_pictures_that_cannot_be_read_have_no_similarity(tiny_plugin: Path, tmp_
     assert "missing.png: there is no such file" in ran.err
 
 
-@pytest.mark.parametrize("plugin", ["plugins/res18_single", None])
-def test_a_gpu_that_is_not_there(plugin: str | None, tiny_plugin: Path, tmp_path: Path) -> None:
+def test_a_gpu_that_is_not_there(tmp_path: Path) -> None:
     a = draw(tmp_path / "a.png", "ruby")
     arguments = ("--gpu", 99, "similarity", "--files", a, a)
-    one_line(tool("--plugin-dir", plugin or tiny_plugin, *arguments), 1, "GPU 99")
+    one_line(tool("--plugin-dir", "plugins/res18_single", *arguments), 1, "GPU 99")
+
+
+def test_a_target_directory_may_be_a_reference_directory(
+    tiny_plugin: Path, enrolled: Path, tmp_path: Path
+) -> None:
+    """What is in the target directory is classified, whatever else it is."""
+    out = tmp_path / "result"
+    ran = classify(tiny_plugin, enrolled, tmp_path / "cast" / "ruby", "--result-dir", out)
+    assert (ran.code, ran.err) == (0, "")
+    assert files(out) == {f"Ruby/{n}.png" for n in range(3)}
 
 
 @pytest.mark.parametrize(
@@ -236,7 +245,7 @@ def test_the_shipped_plugin_works_as_the_page_says(tmp_path: Path) -> None:
     assert ran.code == 0, ran.err
     pictures = [p for p in files(EXAMPLES / "inbox") if Path(p).suffix in (".png", ".jpg", ".webp")]
     assert len(files(out)) == len(pictures)
-    assert {folder.name for folder in out.iterdir()} <= names.keys()
+    assert {Path(name).parts[0] for name in files(out)} <= names.keys()
 
 
 def test_plugins_is_a_link_to_the_shipped_plugin() -> None:

@@ -9,9 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from tests.conftest import Ran, draw
-from tests.support import AWKWARD_NAMES, TORN, awkward
+from tests.support import AWKWARD_NAMES, TORN, awkward, tree
 
 Compare = Callable[..., Ran]
 
@@ -178,3 +179,51 @@ def test_awkward_names(pictures: Path, compare: Compare, name: bytes) -> None:
     assert ran.code == 3
     assert len(ran.err.splitlines()) == 2
     assert all(line.isprintable() for line in ran.err.splitlines())
+
+
+def test_the_explanation_is_a_picture(pictures: Path, compare: Compare) -> None:
+    ran = compare("r1.png", "j.png", "--explain", "why.png")
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out == compare("r1.png", "j.png").out
+    with Image.open(pictures / "why.png") as image:
+        assert image.format == "PNG"
+        assert min(image.size) > 700
+        about = image.text["Description"]
+        colours = len(image.convert("RGB").getcolors(1 << 20) or [])
+    assert "occlusion sensitivity" in about
+    assert f"Score {numbers(ran.out)['score']:.2f}" in about
+    assert ran.out.splitlines()[-1] in about
+    assert colours > 100
+
+
+def test_the_explanation_is_named_in_json(pictures: Path, compare: Compare) -> None:
+    found = compare("r1.png", "r2.png", "--explain", "why.png", "--json").json()
+    assert found.pop("explanation") == {
+        "file": "why.png",
+        "method": "occlusion sensitivity (Zeiler and Fergus 2014)",
+    }
+    assert found == compare("r1.png", "r2.png", "--json").json()
+
+
+@pytest.mark.parametrize(
+    ("given", "target", "says"),
+    [
+        (["r1.png", "r2.png", "j.png"], "why.png", "--explain is about two pictures (3 were"),
+        (["r1.png", "r2.png"], "j.png", "j.png: this file exists"),
+        (["r1.png", "r2.png"], "gone/why.png", "gone: there is no such folder"),
+    ],
+)
+def test_what_cannot_be_explained(
+    pictures: Path, compare: Compare, given: list[str], target: str, says: str
+) -> None:
+    before = tree(pictures)
+    ran = compare(*given, "--explain", target)
+    assert (ran.code, ran.out) == (2, "")
+    assert says in ran.err
+    assert tree(pictures) == before
+
+
+def test_of_one_broken_picture_there_is_no_explanation(pictures: Path, compare: Compare) -> None:
+    ran = compare("r1.png", "torn.png", "--explain", "why.png")
+    assert ran.code == 1
+    assert not (pictures / "why.png").exists()

@@ -178,6 +178,17 @@ def test_a_reader_that_has_had_enough_is_no_error(
     assert ran.returncode in (0, 1)
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
+@pytest.mark.parametrize("words", LOUD[:3], ids=" ".join)
+def test_a_full_disk_behind_the_output_is_one_line(words: list[str]) -> None:
+    with Path("/dev/full").open("wb") as stdout:
+        ran = subprocess.run(
+            command(*words), stdout=stdout, stderr=subprocess.PIPE, timeout=60, check=False
+        )
+    assert ran.returncode == 1
+    assert ran.stderr == b"kyara: cannot write the results: No space left on device\n"
+
+
 def test_a_terminal_that_cannot_show_a_name_gets_an_escape(
     tmp_path: Path, tiny_plugin: Path
 ) -> None:

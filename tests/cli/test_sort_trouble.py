@@ -64,7 +64,7 @@ def test_a_full_disk_half_copies_nothing(
     )
     assert line.endswith("large.png: File too large")
     assert large.exists()
-    assert {Path(name).name for name in files(other_disk)} == {
+    assert {Path(name).name for name in files(other_disk / "out")} == {
         *("r1.png", "r2.jpg", "j1.png", "j2.jpg", "a1.png", "a2.jpg", "who.png")
     }
 
@@ -82,7 +82,7 @@ def test_links_do_not_reach_another_disk(
     ran = run_process(arguments("--link", out=other_disk / "out"), tmp_path)
     assert ran.code == 3
     assert "links do not reach another disk, use --copy" in ran.err
-    assert files(other_disk) == set()
+    assert files(other_disk / "out") == set()
 
 
 @pytest.mark.parametrize("option", ["--copy", "--move", "--link"])
@@ -92,11 +92,28 @@ def test_no_permission_to_write_there(
     (tmp_path / "out").mkdir(mode=0o500)
     before = tree(tmp_path)
     ran = run_process(arguments(option), tmp_path, obey_permissions)
-    assert ran.code == 3
-    lines = ran.err.splitlines()
-    assert lines[-1] == "kyara: 7 of 7 were skipped"
-    assert f"inbox/r1.png: cannot {option[2:]} it to out/ruby/r1.png: Permission denied" in ran.err
+    assert ran.code == 1
+    assert ran.err == (
+        "kyara: out/.kyara: cannot write the journal, without which nothing is done: "
+        "Permission denied\n"
+    )
     assert tree(tmp_path) == before
+
+
+@pytest.mark.parametrize("option", ["--copy", "--move", "--link", "--symlink"])
+def test_no_permission_to_write_to_one_of_the_folders(
+    tmp_path: Path, arguments: Arguments, obey_permissions: Callable[[], None], option: str
+) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "ruby").mkdir(mode=0o500)
+    before = tree(tmp_path / "out" / "ruby")
+    ran = run_process(arguments(option), tmp_path, obey_permissions)
+    assert ran.code == 3
+    assert f"inbox/r1.png: cannot {option[2:]} it to out/ruby/r1.png: Permission denied" in ran.err
+    assert ran.err.splitlines()[-1] == "kyara: 2 of 7 were skipped"
+    assert tree(tmp_path / "out" / "ruby") == before
+    assert (tmp_path / "inbox" / "r1.png").exists()
+    assert len(files(tmp_path / "out")) == 5
 
 
 def test_no_permission_to_take_a_picture_away(

@@ -17,6 +17,7 @@ TABLES = {
     "model": manifest.ModelSpec,
     "input": manifest.InputSpec,
     "embedding": manifest.EmbeddingSpec,
+    "metric": manifest.MetricSpec,
     "training": manifest.TrainingSpec,
     "calibration": manifest.CalibrationSpec,
     "backend": manifest.BackendSpec,
@@ -34,7 +35,8 @@ def rows(table: str) -> dict[str, str]:
 def test_every_key_has_a_row_and_every_row_a_key(table: str) -> None:
     fields = {field.name for field in msgspec.structs.fields(TABLES[table])}
     if table == "calibration":
-        fields |= {field.name for field in msgspec.structs.fields(manifest.Logistic)}
+        for inner in (manifest.Logistic, manifest.ReferencesSpec):
+            fields |= {field.name for field in msgspec.structs.fields(inner)}
     assert rows(table).keys() == fields
 
 
@@ -48,9 +50,10 @@ def test_no_table_is_missing() -> None:
     assert set(TABLES) == {field.name for field in msgspec.structs.fields(Manifest)}
 
 
-def test_the_example_is_a_manifest_that_uses_every_table(tmp_path: Path) -> None:
+def test_the_example_is_a_manifest_that_is_read(tmp_path: Path) -> None:
     (example,) = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
     (tmp_path / "plugin.toml").write_text(example, encoding="utf-8")
     read = load_manifest(tmp_path)
     assert read.calibration is not None
+    assert [entry.references for entry in read.calibration.by_references] == [1, 20]
     assert read.training.data

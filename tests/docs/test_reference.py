@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from kyara.cli.main import COMMANDS
-from kyara.export.rows import PictureRow
+from kyara.export.rows import DetectionRow, PictureRow
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -30,5 +30,5 @@ def test_every_command_is_documented() -> None:
 
 def test_every_column_is_documented() -> None:
     page = (DOCS / "reference" / "output.md").read_text(encoding="utf-8")
-    for field in fields(PictureRow):
+    for field in (*fields(PictureRow), *fields(DetectionRow)):
         assert f"`{field.name}`" in page

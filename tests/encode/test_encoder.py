@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kyara.encode.device import CPU, parse_device
+from kyara.encode.device import CPU, parse_device, require_onnx_device
 from kyara.encode.encoder import Encoder
 from kyara.errors import DeviceError, PluginError, UsageError
+from kyara.plugins.discover import open_encoder
 from kyara.plugins.manifest import load_manifest
 
 CROPS = np.zeros((3, 16, 16, 3), dtype=np.uint8)
@@ -133,12 +134,30 @@ def test_devices_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     import onnxruntime
 
     assert parse_device("cpu") == CPU
+    require_onnx_device(CPU)
     for text in ("gpu", "cuda:", "cuda:-1", "cuda:x", "CPU", ""):
         with pytest.raises(UsageError, match="is not known"):
             parse_device(text)
     monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CPUExecutionProvider"])
     with pytest.raises(DeviceError, match="no GPU 3 here"):
-        parse_device("cuda:3")
+        require_onnx_device(parse_device("cuda:3"))
     providers = ["CUDAExecutionProvider", "CPUExecutionProvider"]
     monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: providers)
+    require_onnx_device(parse_device("cuda:3"))
     assert [str(parse_device(text)) for text in ("cuda", "cuda:3")] == ["cuda:0", "cuda:3"]
+
+
+def test_a_plugin_with_code_decides_for_itself_what_a_device_is(
+    tiny_plugin: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may stand on torch, whose devices ONNX Runtime knows nothing of."""
+    import onnxruntime
+
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CPUExecutionProvider"])
+    code = "def load(directory, device):\n    raise RuntimeError(f'asked for {device}')\n"
+    (tiny_plugin / "tiny.py").write_text(code, encoding="utf-8")
+    encoder = open_encoder(str(tiny_plugin), parse_device("cuda:3"))
+    with pytest.raises(PluginError, match="asked for cuda:3"):
+        encoder.encode(CROPS)
+    with pytest.raises(DeviceError, match="no GPU 3 here"):
+        open_encoder("res18_single", parse_device("cuda:3"))

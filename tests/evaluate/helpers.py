@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
-from kyara.evaluate.trials import Embedded
+from kyara.evaluate.alterations import ALTERATIONS
+from kyara.evaluate.trials import Altered, Embedded, mine_hard_pairs
 from kyara.types import FloatArray
 
 
@@ -44,3 +46,13 @@ def clusters(
     rows = centres[owners] + noise * chance.normal(size=(len(owners), dimension))
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
     return toy(rows.tolist(), owners.tolist())
+
+
+def complete(embedded: Embedded) -> Embedded:
+    """With hard pairs, and every other picture altered: turned a little, more each time."""
+    pictures = np.arange(0, len(embedded), 2)
+    rows = embedded.embeddings[pictures]
+    shift = np.roll(rows, 1, axis=1)
+    altered = {name: rows + 0.1 * n * shift for n, name in enumerate(ALTERATIONS)}
+    mined = mine_hard_pairs(embedded, dot)
+    return replace(embedded, mined=mined, altered=Altered(pictures, altered))

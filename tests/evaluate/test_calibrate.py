@@ -9,7 +9,7 @@ import pytest
 from kyara.errors import DataError
 from kyara.evaluate.calibrate import FALSE_ACCEPTANCE, Trials, calibrate, fit_logistic
 from kyara.evaluate.trials import draw_enrolment
-from kyara.identify.calibration import probability
+from kyara.identify.calibration import logistic_for, probability
 from kyara.types import Aggregation
 from tests.evaluate.helpers import clusters, dot, rng, toy
 
@@ -65,6 +65,41 @@ def test_calibration_of_toy_sources() -> None:
     assert probability(spec.pair.threshold, spec.pair) == pytest.approx(0.5, abs=1e-3)
     # Aggregated thresholds are strict: few of the wrong characters pass.
     assert spec.avg.threshold > spec.pair.threshold
+
+
+def test_strict_thresholds_are_scores_that_so_many_different_trials_reach() -> None:
+    # 1,000 different trials with scores 0.000 to 0.999, in any order, and some same ones above.
+    scores = np.concatenate([np.arange(1000) / 1000, np.full(50, 1.5)]).astype(np.float32)
+    same = np.arange(1050) >= 1000
+    fitted = fit_logistic(Trials(scores, same, np.ones(1050)), acceptance=0.05)
+    assert fitted.threshold == pytest.approx(0.95, abs=2e-3)
+    assert fitted.fpr_1 == pytest.approx(0.99, abs=2e-3)
+    assert fitted.fpr_0_1 == pytest.approx(0.999, abs=2e-3)
+
+
+def test_curves_by_number_of_references_as_far_as_the_pictures_go() -> None:
+    spec = calibrate({"": clusters(20, 8, 0.6)}, dot)
+    assert [entry.references for entry in spec.by_references] == [1, 2, 3, 5]
+    by_any = [entry.any.threshold for entry in spec.by_references]
+    assert by_any == sorted(by_any)  # the best of more references is higher, whoever it is
+    one = spec.by_references[0]
+    assert one.any == one.avg  # of one reference, the best is the mean
+    # What the calibration of all characters is fitted with is what five of them get.
+    assert spec.any.slope == pytest.approx(spec.by_references[3].any.slope, rel=0.2)
+
+
+def test_a_curve_for_a_number_without_its_own_is_between_its_neighbours() -> None:
+    spec = calibrate({"": clusters(20, 8, 0.6)}, dot)
+    five, three = spec.by_references[3].avg, spec.by_references[2].avg
+    between = logistic_for(spec, Aggregation.AVG, 4)
+    assert between is not None
+    share = np.log(4 / 3) / np.log(5 / 3)
+    assert between.slope == pytest.approx(three.slope + share * (five.slope - three.slope))
+    assert min(three.threshold, five.threshold) <= between.threshold
+    assert between.threshold <= max(three.threshold, five.threshold)
+    assert logistic_for(spec, Aggregation.AVG, 5) == five
+    assert logistic_for(spec, Aggregation.AVG, 500) == five
+    assert logistic_for(spec, Aggregation.AVG) == spec.avg
 
 
 @pytest.mark.parametrize("how", list(Aggregation))

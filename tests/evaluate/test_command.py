@@ -47,7 +47,8 @@ def test_files_and_plots(kyara: Kyara, cast: Path, tiny_plugin: Path, tmp_path: 
     assert report["data"]["name"] == "cast"
     assert report["encoders"][0]["sources"]["cast"]["retrieval"]["rank1"]["value"] == 1.0
     assert files["r.md"].read_text() == ran.out
-    assert [path.suffix for path in files["plots"].iterdir()] == [".png"]
+    plots = {path.name for path in files["plots"].iterdir()}
+    assert plots == {"verification-cast.png", "hard_pairs-cast.png"}
 
 
 def test_the_same_seed_gives_the_same_numbers(kyara: Kyara, cast: Path, tiny_plugin: Path) -> None:
@@ -92,6 +93,36 @@ def test_only_some_sources(kyara: Kyara, tmp_path: Path, tiny_plugin: Path) -> N
     assert "first, second" in wrong.err
 
 
+def test_only_some_protocols(kyara: Kyara, cast: Path, tiny_plugin: Path, tmp_path: Path) -> None:
+    chosen = ("--protocol", "retrieval", "--protocol", "hard_pairs", "--json", tmp_path / "r.json")
+    ran = kyara("evaluate", cast, "--plugin", tiny_plugin, "--baseline", "histogram", *chosen)
+    assert ran.code == 0
+    report = json.loads((tmp_path / "r.json").read_text())
+    assert list(report["primary"]) == ["hard_pairs", "retrieval"]
+    # The miner's own pairs say nothing of the miner.
+    tiny, histogram = (encoder["mean"]["hard_pairs"]["hard_eer"] for encoder in report["encoders"])
+    assert tiny["value"] is not None
+    assert histogram["value"] is None
+    ran = kyara("evaluate", cast, "--baseline", "histogram", "--miner", tiny_plugin, *chosen)
+    report = json.loads((tmp_path / "r.json").read_text())
+    assert report["encoders"][0]["mean"]["hard_pairs"]["hard_eer"]["value"] is not None
+
+
+def test_everything_is_measured_by_default(
+    kyara: Kyara, cast: Path, tiny_plugin: Path, tmp_path: Path
+) -> None:
+    for name in ("stranger", "ruby"):  # as many characters as clustering needs
+        for pose in range(20, 23):
+            draw(cast / name / f"{pose}.png", name, pose)
+    ran = kyara("evaluate", cast, "--plugin", tiny_plugin, "--json", tmp_path / "r.json")
+    assert ran.code == 0
+    (encoder,) = json.loads((tmp_path / "r.json").read_text())["encoders"]
+    primary = {"hard_eer", "eer", "rank1", "tier_1_4_avg", "b3_f", "rise_worst"}
+    measured = {n: m["value"] for part in encoder["mean"].values() for n, m in part.items()}
+    assert all(measured[name] is not None for name in primary)
+    assert measured["eer_grey"] > measured["eer_clean"]  # its characters are colours
+
+
 def test_a_broken_picture_is_named_once(kyara: Kyara, cast: Path, tiny_plugin: Path) -> None:
     (cast / "jade" / "broken.png").write_bytes(b"no")
     ran = kyara("evaluate", cast, "--plugin", tiny_plugin, "--baseline", "histogram")
@@ -105,6 +136,8 @@ def test_a_broken_picture_is_named_once(kyara: Kyara, cast: Path, tiny_plugin: P
     [
         (["missing"], 1, "no such data set"),
         (["CAST", "--baseline", "hog"], 2, "no baseline 'hog'"),
+        (["CAST", "--protocol", "sorting"], 2, "no protocol 'sorting' (there are: verification,"),
+        (["CAST", "--miner", "missing"], 1, "no plugin 'missing'"),
         (["CAST", "--calibrate", "missing"], 1, "no such plugin directory"),
         (["CAST", "--plugin", "missing"], 1, "no plugin 'missing'"),
         (["CAST", "--bootstrap", "-1"], 2, "--bootstrap"),

@@ -13,9 +13,10 @@ from kyara.encode.encoder import Encoder
 from kyara.errors import DataError, OutputError, PluginError, UsageError
 from kyara.evaluate.baselines import BASELINES, baseline
 from kyara.evaluate.dataset import Dataset, load_dataset
+from kyara.evaluate.embed import embed_dataset, mine
 from kyara.evaluate.protocols import Verification
 from kyara.evaluate.report import load_report, markdown, save_report
-from kyara.evaluate.suite import embed_dataset, evaluate
+from kyara.evaluate.suite import evaluate
 from kyara.plugins.discover import open_encoder
 from kyara.types import FloatArray
 from tests.conftest import draw
@@ -94,6 +95,27 @@ def test_the_embeddings_do_not_depend_on_the_workers(encoder: Encoder, tmp_path:
     np.testing.assert_array_equal(one.characters, four.characters)
 
 
+def test_hard_pairs_are_of_the_same_pictures_though_one_encoder_cannot_read_all(
+    encoder: Encoder, cast: Path
+) -> None:
+    data = embed_dataset(encoder, load_dataset(cast))
+    fewer = embed_dataset(
+        baseline("histogram"),
+        Dataset(tuple(p for p in load_dataset(cast).pictures if p.name != "azure/1.png")),
+    )
+    names = {}
+    for embedded, pictures in ((data, data.pictures), (fewer, fewer.pictures)):
+        ((_, mined),) = mine([(encoder, embedded)], baseline("histogram"), load_dataset(cast))
+        pairs = mined.sources["cast"].mined
+        assert pairs is not None
+        names[len(pictures["cast"])] = {
+            frozenset(pictures["cast"][n].name for n in pair) for pair in pairs.tolist()
+        }
+    without = {pair for pair in names[9] if "azure/1.png" not in pair}
+    assert names[8] == without
+    assert len(without) < len(names[9])
+
+
 @pytest.mark.parametrize("kept", ["ruby", None])
 def test_a_data_set_that_shows_nothing_is_refused(
     encoder: Encoder, cast: Path, kept: str | None
@@ -150,15 +172,24 @@ def test_markdown_is_a_table_with_intervals(encoder: Encoder, dataset: Dataset) 
     assert "enrol-10 avg" in text
 
 
-def test_plots_are_pictures(encoder: Encoder, dataset: Dataset, tmp_path: Path) -> None:
+def test_plots_are_pictures(encoder: Encoder, cast: Path, tmp_path: Path) -> None:
     pytest.importorskip("matplotlib", reason="needs the extra `evaluate`")
     from kyara.evaluate.plots import save_plots
 
-    report = evaluate([encoder, baseline("histogram")], dataset)
+    for name in ("ruby", "jade", "azure", "stranger"):
+        for pose in range(10, 16):
+            draw(cast / name / f"{pose}.png", name, pose)
+    report = evaluate([encoder, baseline("histogram")], load_dataset(cast))
     written = save_plots(report, tmp_path / "plots")
-    assert [path.name for path in written] == ["verification-cast.png"]
-    with Image.open(written[0]) as image:
-        assert image.format == "PNG"
+    assert [path.name for path in written] == [
+        "verification-cast.png",
+        "enrolment-cast.png",
+        "reliability-tiny.png",
+        "reliability-histogram.png",
+    ]
+    for path in written:
+        with Image.open(path) as image:
+            assert image.format == "PNG"
 
 
 def test_the_histogram_counts_colours() -> None:

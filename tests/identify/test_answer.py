@@ -87,3 +87,20 @@ def test_a_cast_of_one_has_no_runner_up(tmp_path: Path, cast: Path, encoder: Enc
     gallery = build_gallery([c for c in read_cast(cast) if c.name == "ruby"], encoder)
     (answer,) = answers([draw(tmp_path / "x.png", "ruby", 5)], gallery, encoder, 0.8)
     assert answer.runner_up is None
+
+
+def test_nearest_references_are_those_of_each_character(
+    tmp_path: Path, gallery: Gallery, encoder: Encoder
+) -> None:
+    """Recomputed by hand, and the same from any number of them."""
+    pictures = list(embed_pictures([draw(tmp_path / "x.png", "jade", 5)], encoder))
+    (answer,) = answer_pictures(pictures, gallery, encoder, Aggregation.AVG, None, top=3, nearest=2)
+    assert len(answer.ranked) == len(answer.references) == 3
+    for match, references in zip(answer.ranked, answer.references, strict=True):
+        index = gallery.characters.index(match.character)
+        own = range(gallery.starts[index], gallery.starts[index] + gallery.counts[index])
+        scores = {gallery.paths[n]: gallery.embeddings[n] @ pictures[0].embeddings[0] for n in own}
+        best = sorted(scores, key=lambda path: -scores[path])[:2]
+        assert [near.path for near in references] == best
+        assert [near.score for near in references] == pytest.approx([scores[p] for p in best])
+    assert answer.nearest == answer.references[0][0].path

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from kyara.organise.apply import apply_plan
-from kyara.organise.plan import Action, Operation, Status
+from kyara.organise.plan import Action, Operation, Plan, Status
 from tests.support import files, tree
 
 DATA = b"picture" * 1000
@@ -37,8 +37,17 @@ def operation(action: Action, source: Path, target: Path, status: Status = Statu
 
 
 def apply_one(action: Action, source: Path, target: Path) -> Operation:
-    (done,) = apply_plan([operation(action, source, target)])
+    (done,) = apply_plan(Plan(out_of(target), (operation(action, source, target),)))
     return done
+
+
+def apply_all(plan: list[Operation], out: Path) -> list[Operation]:
+    return list(apply_plan(Plan(out, tuple(plan))))
+
+
+def out_of(target: Path) -> Path:
+    """The fixture `out`, which all targets lie in."""
+    return next(folder for folder in target.parents if folder.name == "out")
 
 
 def fail_with(number: int) -> Any:
@@ -120,7 +129,7 @@ def test_links_to_another_disk_are_refused_with_advice(
     monkeypatch.setattr(os, "link", fail_with(errno.EXDEV))
     done = apply_one(Action.LINK, source, out / "ruby" / "a.png")
     assert done.status is Status.FAILED
-    assert "use --copy" in str(done.error)
+    assert "use --copy or --symlink" in str(done.error)
 
 
 def test_moving_a_link_leaves_the_picture_that_it_leads_to(source: Path, out: Path) -> None:
@@ -185,7 +194,7 @@ def test_a_copy_that_breaks_off_leaves_nothing(
 def test_one_that_fails_does_not_stop_the_others(source: Path, out: Path) -> None:
     gone = source.with_name("gone.png")
     plan = [operation(Action.COPY, path, out / path.name) for path in (gone, source)]
-    assert [done.status for done in apply_plan(plan)] == [Status.FAILED, Status.NEW]
+    assert [done.status for done in apply_all(plan, out)] == [Status.FAILED, Status.NEW]
     assert files(out) == {"a.png"}
 
 
@@ -205,7 +214,7 @@ def test_what_is_there_or_failed_in_the_plan_is_left_alone(source: Path, out: Pa
         operation(Action.MOVE, source, out / "a.png", Status.THERE),
         operation(Action.MOVE, source, out / "b.png", Status.FAILED),
     ]
-    assert list(apply_plan(plan)) == plan
+    assert apply_all(plan, out) == plan
     assert tree(out, source.parent) == before
 
 
@@ -217,7 +226,7 @@ def test_a_twin_is_not_called_there_when_the_first_did_not_get_there(
         operation(Action.COPY, gone, out / "a.png"),
         operation(Action.COPY, source, out / "a.png", Status.THERE),
     ]
-    assert [done.status for done in apply_plan(plan)] == [Status.FAILED, Status.NEW]
+    assert [done.status for done in apply_all(plan, out)] == [Status.FAILED, Status.NEW]
     assert (out / "a.png").read_bytes() == DATA
 
 
@@ -225,7 +234,7 @@ def test_operations_are_carried_out_one_by_one_as_they_are_asked_for(
     source: Path, out: Path
 ) -> None:
     plan = [operation(Action.COPY, source, out / name) for name in ("a.png", "b.png")]
-    doing = apply_plan(plan)
+    doing = apply_plan(Plan(out, tuple(plan)))
     next(doing)
     assert files(out) == {"a.png"}
     next(doing)

@@ -53,7 +53,7 @@ def write(plan: list[Operation], made: list[tuple[str, bytes, str]]) -> None:
 
 
 def planned(made: list[tuple[str, bytes, str]], root: Path) -> list[Operation]:
-    return make_plan(filings_of(made), root, Action.COPY, digest_of_file)
+    return list(make_plan(filings_of(made), root, Action.COPY, digest_of_file).operations)
 
 
 def contents(root: Path) -> dict[str, set[bytes]]:

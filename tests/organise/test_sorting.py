@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,7 @@ from kyara.encode.cache import EmbeddingCache
 from kyara.encode.encoder import Encoder
 from kyara.errors import UsageError
 from kyara.organise import sorting
-from kyara.organise.plan import Operation, Status
+from kyara.organise.plan import Operation, Plan, Status
 from kyara.organise.sorting import SortRequest, SortResult, sort_pictures
 from tests.conftest import draw
 from tests.support import TORN, files, tree
@@ -86,8 +87,14 @@ def test_the_second_run_reads_no_picture_again(
     cache = EmbeddingCache(own_cache)
     sort_pictures(request_of(), encoder, cache=cache)
     before = tree(tmp_path)
+    original = Path.open
+
+    def no_picture(path: Path, *arguments: Any, **options: Any) -> Any:
+        assert path.suffix == ".jsonl", "a picture was read"
+        return original(path, *arguments, **options)
+
     with monkeypatch.context() as closed:
-        closed.setattr(Path, "open", lambda *_, **__: pytest.fail("a picture was read"))
+        closed.setattr(Path, "open", no_picture)
         result = sort_pictures(request_of(), encoder, cache=cache)
     assert {operation.status for _, operation in result.answers if operation} == {Status.THERE}
     assert tree(tmp_path) == before
@@ -101,7 +108,7 @@ def test_interrupted_it_returns_what_was_done(
 ) -> None:
     original = sorting.apply_plan
 
-    def after_three(plan: list[Operation]) -> Iterator[Operation]:
+    def after_three(plan: Plan) -> Iterator[Operation]:
         for number, operation in enumerate(original(plan)):
             if number == 3:
                 raise KeyboardInterrupt

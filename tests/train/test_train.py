@@ -153,6 +153,7 @@ def test_two_processes_train_as_one(labelled: Path, config_file: Path, tmp_path:
     assert ran.returncode == 0, ran.stderr
     records = [json.loads(line) for line in ran.stdout.splitlines()]
     assert [record["step"] for record in records] == [6]
+    assert ran.stderr.count("kyara: next: ") == 1  # the first process speaks for all
     assert weights_of(tmp_path / "run")
 
 

@@ -10,41 +10,59 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from kyara.cli.console import progress
 from kyara.cli.options import PATH, encoder_options, open_cache, open_encoder_for, report_skipped
+from kyara.errors import UsageError
 
 if TYPE_CHECKING:
     from kyara.encode.encoder import Encoder
     from kyara.encode.pipeline import EmbeddedPicture
-    from kyara.types import Verification
+    from kyara.types import PixelArray, Verification
 
 EXAMPLE = """
 \b
 Examples:
     kyara compare a.png b.png
     kyara compare a.png b.png c.png --json
+    kyara compare a.png b.png --explain why.png
 """
 
 
 @click.command("compare", epilog=EXAMPLE)
 @click.argument("pictures", nargs=-1, required=True, type=PATH)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option(
+    "--explain",
+    metavar="FILE.png",
+    type=PATH,
+    help="Also draw where the similarity of two pictures comes from.",
+)
 @encoder_options
 def command(
-    pictures: tuple[Path, ...], as_json: bool, plugin: str | None, device: str, no_cache: bool
+    pictures: tuple[Path, ...],
+    as_json: bool,
+    explain: Path | None,
+    plugin: str | None,
+    device: str,
+    no_cache: bool,
 ) -> int:
     """Do these PICTURES show the same character?
 
     Two pictures give a score (higher is more alike), the probability that both show the same
     character, and a verdict. More give the matrix of every picture against every other.
+
+    --explain hides a part of one picture after the other, and shows where that makes the two
+    less alike (occlusion sensitivity). It takes a few seconds.
     """
     from kyara.encode.pipeline import embed_pictures
-    from kyara.errors import UsageError
     from kyara.pictures.find import find_pictures
 
     encoder = open_encoder_for(plugin, device)
     paths = _named(pictures, find_pictures(pictures))
     if len(paths) < 2:
         raise UsageError("two pictures or more are needed", hint="kyara compare a.png b.png")
+    if explain is not None:
+        _check_explainable(explain, paths)
     with open_cache(no_cache) as cache:
         embedded = list(embed_pictures(paths, encoder, cache=cache))
     usable = [picture for picture in embedded if picture.error is None]
@@ -53,8 +71,10 @@ def command(
         report_skipped(failed, len(paths))
         return 1
     matrix = _verify_all(usable, encoder)
+    if explain is not None:
+        _explain(explain, usable, matrix[0][1], encoder)
     if as_json:
-        click.echo(json.dumps(_as_json(usable, matrix, encoder)))
+        click.echo(json.dumps(_as_json(usable, matrix, encoder, explain)))
     elif len(usable) == 2:
         _print_pair(matrix[0][1])
     else:
@@ -74,7 +94,40 @@ def _verify_all(pictures: Sequence[EmbeddedPicture], encoder: Encoder) -> list[l
 
     rows = np.concatenate([picture.embeddings[:1] for picture in pictures])
     scores = encoder.similarity(rows, rows).tolist()
-    return [[verify(score, encoder.calibration) for score in row] for row in scores]
+    published = encoder.published_threshold
+    return [[verify(score, encoder.calibration, published) for score in row] for row in scores]
+
+
+def _check_explainable(target: Path, paths: Sequence[Path]) -> None:
+    if len(paths) != 2:
+        raise UsageError("--explain is about two pictures", hint=f"{len(paths)} were named")
+    if os.path.lexists(target):
+        raise UsageError("this file exists", where=target, hint="choose another name")
+    if not os.path.isdir(target.parent):  # noqa: PTH112 (Path.is_dir raises where it may not look)
+        raise UsageError("there is no such folder", where=target.parent)
+
+
+def _explain(
+    target: Path, pictures: Sequence[EmbeddedPicture], verdict: Verification, encoder: Encoder
+) -> None:
+    from kyara.export.explanation import write_explanation
+    from kyara.identify.calibration import in_words
+    from kyara.identify.explain import Occlusion, explain_similarity
+
+    a, b = (_crop_of(picture, encoder) for picture in pictures)
+    with progress("patches", 2 * len(Occlusion.for_size(encoder.input.size).windows)) as tick:
+        explanation = explain_similarity(a, b, encoder, on_patches=tick)
+    likely = "" if verdict.probability is None else f", probability {verdict.probability:.2f}"
+    sentence = f"{in_words(verdict)} Score {verdict.score:.2f}{likely}."
+    write_explanation(target, explanation, sentence)
+
+
+def _crop_of(picture: EmbeddedPicture, encoder: Encoder) -> PixelArray:
+    from kyara.encode.preprocess import crop, decode_for
+    from kyara.pictures.read import read_bytes
+
+    decoded = decode_for(read_bytes(picture.path), encoder.input, where=picture.path)
+    return crop(decoded, picture.detections[0].box, encoder.input)
 
 
 def _print_pair(verification: Verification) -> None:
@@ -102,7 +155,10 @@ def _print_matrix(pictures: Sequence[EmbeddedPicture], matrix: list[list[Verific
 
 
 def _as_json(
-    pictures: Sequence[EmbeddedPicture], matrix: list[list[Verification]], encoder: Encoder
+    pictures: Sequence[EmbeddedPicture],
+    matrix: list[list[Verification]],
+    encoder: Encoder,
+    explain: Path | None,
 ) -> dict[str, Any]:
     from kyara.identify.calibration import in_words
 
@@ -120,4 +176,8 @@ def _as_json(
         result["score"] = result["scores"][0][1]
         result["probability"] = result["probabilities"][0][1]
         result |= {"same": pair.same, "verdict": in_words(pair)}
+    if explain is not None:
+        from kyara.identify.explain import METHOD
+
+        result["explanation"] = {"file": os.fspath(explain), "method": METHOD}
     return result

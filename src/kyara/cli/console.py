@@ -44,6 +44,8 @@ def progress(label: str, total: int) -> Iterator[Tick]:
         TimeRemainingColumn(),
         console=Console(stderr=True),
         transient=True,
+        # What goes to a file or a pipe must not be drawn into by the bar.
+        redirect_stdout=sys.stdout.isatty(),
     )
     with bar:
         task = bar.add_task(label, total=total, rate="")

@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 
     from kyara.encode.encoder import Encoder
     from kyara.evaluate.dataset import Dataset
+    from kyara.evaluate.embed import EmbeddedDataset
+    from kyara.evaluate.protocols import EvaluationProtocol
     from kyara.evaluate.report import Report
-    from kyara.evaluate.suite import EmbeddedDataset
 
 EXAMPLE = """
 \b
@@ -52,6 +53,21 @@ columns character and file, and if known source, kind and picture (what it was c
     metavar="NAME",
     help="histogram (of colours) or imagenet (features of a network that knows no "
     "characters); may be given repeatedly.",
+)
+@click.option(
+    "--protocol",
+    "protocols",
+    multiple=True,
+    metavar="NAME",
+    help="Only this way of measuring: verification, hard_pairs, retrieval, enrolment, tiers, "
+    "clustering or robustness; may be given repeatedly. All of them by default.",
+)
+@click.option(
+    "--miner",
+    default="histogram",
+    show_default=True,
+    metavar="NAME-OR-DIR",
+    help="The baseline or model that names the hard pairs; it is not measured by them itself.",
 )
 @click.option(
     "--source",
@@ -108,6 +124,8 @@ def command(
     dataset: Path,
     plugins: tuple[str, ...],
     baselines: tuple[str, ...],
+    protocols: tuple[str, ...],
+    miner: str,
     sources: tuple[str, ...],
     json_file: Path | None,
     markdown_file: Path | None,
@@ -119,23 +137,23 @@ def command(
 ) -> int:
     """Measure how good a model is on labelled pictures.
 
-    Verification (same or different, every pair), retrieval (is the nearest picture the same
-    character?) and enrolment (1, 5 or 10 references of each character, who is the rest?), per
-    source and on average. Needs the extra `evaluate`.
+    Verification (same or different: every pair, and the hard ones), retrieval (are the nearest
+    pictures of the same character?), enrolment (1, 5 or 10 references of each character, who is
+    the rest?), tiers (the same with all references that there are), clustering (unnamed pictures
+    in groups) and robustness (one of two pictures altered), per source and on average. Needs the
+    extra `evaluate`.
     """
     from kyara.evaluate.extras import optional
-    from kyara.evaluate.protocols import standard_protocols
     from kyara.evaluate.suite import measure
 
     optional("sklearn")  # now rather than after an hour of work
     if plots is not None:
         optional("matplotlib")
+    chosen = _protocols(protocols, bootstrap)
     labelled = _load(dataset, sources)
     encoders = _open(plugins, baselines, calibrated, device)
-    embedded = [(encoder, _embed(encoder, labelled)) for encoder in encoders]
-    report = measure(
-        embedded, labelled, standard_protocols(bootstrap), name=dataset.stem, seed=seed
-    )
+    embedded = _embed_all(encoders, labelled, [p.name for p in chosen], miner, device, seed)
+    report = measure(embedded, labelled, chosen, name=dataset.stem, seed=seed)
     _hand_over(report, json_file, markdown_file, plots)
     if calibrated is not None:
         # _open puts it first.
@@ -180,11 +198,50 @@ def _open(
     return opened + [baseline(name, chosen) for name in dict.fromkeys(baselines)]
 
 
-def _embed(encoder: Encoder, dataset: Dataset) -> EmbeddedDataset:
-    from kyara.evaluate.suite import embed_dataset
+def _protocols(names: Sequence[str], bootstrap: int) -> list[EvaluationProtocol]:
+    from kyara.errors import UsageError
+    from kyara.evaluate.protocols import PROTOCOLS
 
-    with progress(encoder.name, len(dataset.pictures)) as tick:
-        return embed_dataset(encoder, dataset, on_done=tick)
+    for name in names:
+        if name not in PROTOCOLS:
+            hint = f"there are: {', '.join(PROTOCOLS)}"
+            raise UsageError(f"there is no protocol {name!r}", hint=hint)
+    return [make(bootstrap) for name, make in PROTOCOLS.items() if not names or name in names]
+
+
+def _embed_all(
+    encoders: Sequence[Encoder],
+    dataset: Dataset,
+    protocols: Sequence[str],
+    miner: str,
+    device: str,
+    seed: int,
+) -> list[tuple[Encoder, EmbeddedDataset]]:
+    """The data set as each encoder sees it, with as much as the protocols need."""
+    from kyara.evaluate.embed import altered_count, embed_altered, embed_dataset, mine
+
+    mining = _open_miner(miner, device) if "hard_pairs" in protocols else None
+    embedded = []
+    for encoder in encoders:
+        with progress(encoder.name, len(dataset.pictures)) as tick:
+            data = embed_dataset(encoder, dataset, on_done=tick)
+        if "robustness" in protocols:
+            with progress(f"{encoder.name}, altered", altered_count(data)) as tick:
+                data = embed_altered(encoder, data, seed=seed, on_done=tick)
+        embedded.append((encoder, data))
+    if mining is None:
+        return embedded
+    with progress(f"{mining.name}, for hard pairs", len(dataset.pictures)) as tick:
+        return mine(embedded, mining, dataset, on_done=tick)
+
+
+def _open_miner(name: str, device: str) -> Encoder:
+    from kyara.encode.device import parse_device
+    from kyara.evaluate.baselines import BASELINES, baseline
+
+    if name in BASELINES:
+        return baseline(name, parse_device(device))
+    return open_encoder_for(name, device)
 
 
 def _hand_over(

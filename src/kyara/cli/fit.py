@@ -13,7 +13,7 @@ from kyara.cli.options import open_encoder_for, report_skipped
 if TYPE_CHECKING:
     from kyara.encode.encoder import Encoder
     from kyara.evaluate.dataset import Dataset
-    from kyara.evaluate.suite import EmbeddedDataset
+    from kyara.evaluate.embed import EmbeddedDataset
     from kyara.identify.plda import Plda
     from kyara.plugins.manifest import BackendSpec
 
@@ -115,7 +115,7 @@ def command(
 
 
 def _embed(encoder: Encoder, dataset: Dataset) -> EmbeddedDataset:
-    from kyara.evaluate.suite import embed_dataset
+    from kyara.evaluate.embed import embed_dataset
 
     with progress(encoder.name, len(dataset.pictures)) as tick:
         return embed_dataset(encoder, dataset, on_done=tick)

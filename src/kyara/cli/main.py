@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import io
 import os
@@ -14,7 +15,10 @@ from kyara.errors import KyaraError, one_line
 
 COMMANDS = {
     "compare": "Do two pictures show the same character?",
+    "identify": "Who is drawn in these pictures?",
     "sort": "Sort a folder of pictures by character.",
+    "apply": "Carry out a plan that `kyara sort --plan` wrote.",
+    "undo": "Put everything back as it was before a sort.",
     "embed": "Write the embeddings of pictures to a file.",
     "plugins": "List the models that there are.",
     "cache": "Look at, or clear, the embeddings that are kept.",
@@ -26,6 +30,7 @@ COMMANDS = {
     "convert": "Turn a checkpoint of Kyara's forerunner into a plugin.",
 }
 EXIT_INTERRUPTED = 130
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
 class _Commands(click.Group):
@@ -40,6 +45,13 @@ class _Commands(click.Group):
         module = importlib.import_module(f"kyara.cli.{cmd_name}")
         command: click.Command = module.command
         return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:  # the reader has had enough; click would call that a failure
+            _drop_output()
+            return 0
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
@@ -98,6 +110,10 @@ def run(command: click.Command, arguments: list[str], **extra: Any) -> None:
 
 
 def _unexpected(error: Exception) -> str:
+    # Only stdout has no name; every other file that is written is named in an error of ours.
+    if isinstance(error, OSError) and error.filename is None and error.errno in _NO_SPACE:
+        _drop_output()
+        return f"cannot write the results: {error.strerror}"
     try:
         sys.stdout.flush()
     except OSError as failure:

@@ -10,13 +10,18 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from kyara.cli.decision import decision_options
+
 if TYPE_CHECKING:
     from kyara.encode.cache import EmbeddingCache
     from kyara.encode.encoder import Encoder
 
 __all__ = [
+    "CAST_HELP",
+    "EXIT_SKIPPED",
     "PATH",
     "encoder_options",
+    "gallery_options",
     "open_cache",
     "open_encoder_for",
     "report_skipped",
@@ -25,6 +30,12 @@ __all__ = [
 
 PATH = click.Path(path_type=Path, readable=False)
 """Any path. Whether it can be read shows when it is: one bad picture does not stop the others."""
+
+CAST_HELP = """
+\b
+CAST is a folder with a folder of pictures per character, or a JSON file:
+    {"Yang_Wenli": "references/yang", "Reinhard": "references/reinhard"}
+"""
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -59,6 +70,19 @@ def encoder_options(function: F) -> F:
     ):
         function = option(function)
     return function
+
+
+def gallery_options(function: F) -> F:
+    """`--refs`, and the options of `kyara.cli.decision`."""
+    refs = click.option(
+        "--refs",
+        "cast",
+        required=True,
+        metavar="CAST",
+        type=PATH,
+        help="The characters and their reference pictures.",
+    )
+    return refs(decision_options(function))
 
 
 def open_encoder_for(plugin: str | None, device: str) -> Encoder:

@@ -11,9 +11,18 @@ from typing import TYPE_CHECKING
 import click
 
 from kyara.cli.console import print_table, progress
-from kyara.cli.decision import decision_for, decision_options
+from kyara.cli.decision import decision_for
 from kyara.cli.main import EXIT_INTERRUPTED
-from kyara.cli.options import PATH, encoder_options, open_cache, open_encoder_for, report_skipped
+from kyara.cli.options import (
+    CAST_HELP,
+    PATH,
+    encoder_options,
+    gallery_options,
+    open_cache,
+    open_encoder_for,
+    report_skipped,
+)
+from kyara.cli.taking import Taking, taking_options
 from kyara.errors import printable
 
 if TYPE_CHECKING:
@@ -25,24 +34,16 @@ EXAMPLE = """
 Examples:
     kyara sort inbox --refs cast --out sorted
     kyara sort inbox --refs cast --out sorted --dry-run --csv > answers.csv
-
-\b
-CAST is a folder with a folder of pictures per character, or a JSON file:
-    {"Yang_Wenli": "references/yang", "Reinhard": "references/reinhard"}
+    kyara sort inbox --refs cast --out sorted --plan plan.json
+    kyara apply plan.json
+    kyara undo sorted
 """
 ROWS_SHOWN = 60
 
 
-@click.command("sort", epilog=EXAMPLE)
+@click.command("sort", epilog=EXAMPLE + CAST_HELP)
 @click.argument("inbox", type=PATH)
-@click.option(
-    "--refs",
-    "cast",
-    required=True,
-    metavar="CAST",
-    type=PATH,
-    help="The characters and their reference pictures.",
-)
+@gallery_options
 @click.option(
     "--out",
     required=True,
@@ -50,13 +51,21 @@ ROWS_SHOWN = 60
     type=PATH,
     help="Where a folder per character is made.",
 )
-@decision_options
 @click.option("--copy", "action", flag_value="copy", default="copy", help="Copy (the default).")
 @click.option("--move", "action", flag_value="move", help="Move instead.")
 @click.option("--link", "action", flag_value="link", help="Hard links instead: no more space.")
+@click.option("--symlink", "action", flag_value="symlink", help="Symbolic links instead.")
 @click.option("--dry-run", is_flag=True, help="Show what would be done; touch nothing.")
+@click.option(
+    "--plan",
+    "plan_file",
+    metavar="FILE",
+    type=PATH,
+    help="Write what would be done to FILE, for `kyara apply`; touch nothing else.",
+)
 @click.option("--json", "output", flag_value="json", help="One JSON object per picture and line.")
 @click.option("--csv", "output", flag_value="csv", help="CSV, one row per picture.")
+@taking_options
 @encoder_options
 def command(
     inbox: Path,
@@ -69,7 +78,10 @@ def command(
     calibration: Path | None,
     action: str,
     dry_run: bool,
+    plan_file: Path | None,
     output: str | None,
+    sidecars: tuple[str, ...],
+    report: Path | None,
     plugin: str | None,
     device: str,
     no_cache: bool,
@@ -77,22 +89,40 @@ def command(
     """Sort the pictures in INBOX into a folder per character.
 
     Folders are searched with all below them. Pictures of nobody in the cast go to `unknown`.
-    Nothing is ever overwritten, and a second run only does what is new.
+    Nothing is ever overwritten, and a second run only does what is new. `kyara undo` puts
+    everything back.
     """
     from kyara.identify.references import read_cast
-    from kyara.organise.plan import Action
+    from kyara.organise.plan import Action, Status
+    from kyara.organise.planfile import require_new, save_plan
     from kyara.organise.sorting import SortRequest, sort_pictures
 
+    if plan_file is not None:
+        dry_run = True
+        require_new(plan_file)
     encoder = open_encoder_for(plugin, device)
     judge, least = decision_for(encoder, mode, threshold, at_fpr, always_name, calibration)
     request = SortRequest(inbox, read_cast(cast), out, judge, least, Action(action), dry_run)
+    taking = Taking(sidecars, report, encoder.id)
     with open_cache(no_cache) as cache:
         try:
             result = sort_pictures(request, encoder, cache=cache, progress=progress)
         except KeyboardInterrupt:
             click.echo("kyara: interrupted; no file was touched yet", err=True)
             return EXIT_INTERRUPTED
-    return report_sorted(result, output, dry_run=dry_run)
+    if plan_file is not None:
+        save_plan(result.plan, plan_file)
+        click.echo(printable(f"kyara: next: kyara apply {plan_file}"), err=True)
+    code = report_sorted(result, output, dry_run=dry_run)
+    if code == EXIT_INTERRUPTED:
+        return code
+    for answer, operation in result.answers:
+        if dry_run or operation is None or operation.status is Status.FAILED:
+            taking.add([answer], answer.path, sidecars=False)
+        else:
+            taking.add([answer], operation.target)
+    taken = taking.finish()
+    return code or taken
 
 
 def report_sorted(result: SortResult, output: str | None = None, *, dry_run: bool = False) -> int:
@@ -110,8 +140,8 @@ def report_sorted(result: SortResult, output: str | None = None, *, dry_run: boo
         write_csv(rows, sys.stdout)
     else:
         _print_tables(rows)
-    summary = _summary(rows, dry_run)
-    click.echo(summary, err=output is not None)
+    counts = Counter(row.done for row in rows if row.done is not None)
+    click.echo(summary(counts, dry_run), err=output is not None)
     if result.interrupted:
         click.echo("kyara: interrupted; run the same command again to go on", err=True)
         return EXIT_INTERRUPTED
@@ -159,8 +189,8 @@ def _mean_probability(rows: Sequence[PictureRow]) -> str:
     return f"{sum(values) / len(values):.2f}" if values else ""
 
 
-def _summary(rows: Sequence[PictureRow], dry_run: bool) -> str:
-    counts = Counter(row.done for row in rows if row.done is not None)
+def summary(counts: Counter[str], dry_run: bool) -> str:
+    """How many files are new, and how many were there, in a sentence."""
     parts = [f"{counts['new']} {'would be filed' if dry_run else 'filed'}"]
     if counts["there"]:
         parts.append(f"{counts['there']} were there already")

@@ -130,4 +130,5 @@ def _print_record(record: object, as_json: bool) -> None:
 
 
 def _say(line: str) -> None:
-    click.echo(f"kyara: {line}", err=True)
+    if os.environ.get("RANK", "0") == "0":  # of the processes that torchrun starts, the first
+        click.echo(f"kyara: {line}", err=True)

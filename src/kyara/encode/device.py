@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from kyara.errors import DeviceError, UsageError
 
-__all__ = ["CPU", "Device", "parse_device"]
+__all__ = ["CPU", "Device", "parse_device", "require_onnx_device"]
 
 
 @dataclass(frozen=True)
@@ -24,23 +24,27 @@ CPU = Device()
 
 
 def parse_device(text: str) -> Device:
-    """`cpu`, `cuda` or `cuda:N` as a device that is there.
+    """`cpu`, `cuda` or `cuda:N` as a device, whether it is there or not.
 
     Raises:
         UsageError: not one of these.
-        DeviceError: this machine does not have it.
     """
     found = re.fullmatch(r"cpu|cuda(?::(\d+))?", text)
     if found is None:
         raise UsageError(f"the device {text!r} is not known", hint="cpu, cuda or cuda:N")
     if text == "cpu":
         return CPU
-    device = Device(int(found.group(1) or 0))
-    _require(device)
-    return device
+    return Device(int(found.group(1) or 0))
 
 
-def _require(device: Device) -> None:
+def require_onnx_device(device: Device) -> None:
+    """Nothing, if ONNX Runtime can use the device. Plugins with code ask whom they use.
+
+    Raises:
+        DeviceError: it cannot.
+    """
+    if device.gpu is None:
+        return
     import onnxruntime
 
     if "CUDAExecutionProvider" not in onnxruntime.get_available_providers():

@@ -84,8 +84,16 @@ class Encoder:
         """What its scores mean, if that was measured."""
         return self.manifest.calibration
 
+    @property
+    def published_threshold(self) -> float | None:
+        """The score from which on the makers of its network say "same", if they said."""
+        metric = self.manifest.metric
+        return None if metric is None or metric.threshold is None else -metric.threshold
+
     def encode(self, crops: PixelArray) -> FloatArray:
         """Crops (n, size, size, 3), uint8 RGB, to embeddings (n, d), float32, of unit length.
+
+        Where a network compares them, they keep their length.
 
         Raises:
             PluginError: the backend fails, or returns what it should not.
@@ -97,12 +105,14 @@ class Encoder:
             embeddings = as_embeddings(self._ask(encode, crops), dimension=self.dimension)
             if len(embeddings) != len(crops):
                 raise ValueError(f"expected {len(crops)} embeddings, got {len(embeddings)}")
+        if self.manifest.embedding.similarity == "network":
+            return embeddings
         return normalised(embeddings)
 
     def similarity(self, a: FloatArray, b: FloatArray) -> FloatArray:
         """Scores (n, m) of embeddings (n, d) against (m, d); higher is more alike.
 
-        The cosine, unless the plugin brings its own.
+        The cosine, unless the plugin brings its own, or a network for it.
 
         Raises:
             PluginError: the plugin's own fails, or returns what it should not.

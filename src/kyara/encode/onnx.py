@@ -11,13 +11,17 @@ from numpy.typing import NDArray
 
 from kyara.encode.device import CPU, Device
 from kyara.errors import DeviceError, PluginError, one_line
-from kyara.plugins.manifest import InputSpec, Manifest
-from kyara.types import PixelArray
+from kyara.plugins.manifest import InputSpec, Manifest, MetricSpec, ModelSpec
+from kyara.types import FloatArray, PixelArray
 
 if TYPE_CHECKING:
     import onnxruntime
 
 __all__ = ["OnnxBackend", "open_session"]
+
+# The second network compares everything that it is given with everything: twice as many a
+# side as are wanted. Small tiles bound what that takes, should it keep (n, n, d) in memory.
+_TILE = 64
 
 
 class OnnxBackend:
@@ -26,19 +30,51 @@ class OnnxBackend:
 
     def __init__(self, directory: Path, manifest: Manifest, device: Device = CPU) -> None:
         self._spec = manifest.input
-        path = directory / manifest.model.weights
-        self._session = open_session(_checked(path, manifest.model.sha256), path, device)
-        inputs = [node.name for node in self._session.get_inputs()]
-        outputs = [node.name for node in self._session.get_outputs()]
-        self._input = _chosen("input", manifest.model.input, inputs, path)
-        self._output = _chosen("output", manifest.model.output, outputs, path)
+        self._encoder = _Network(directory, manifest.model, device)
+        self._metric = None
+        if manifest.metric is not None:
+            self._metric = _Network(directory, manifest.metric, device)
 
     def encode(self, crops: PixelArray) -> NDArray[Any]:
         """Crops (n, size, size, 3), uint8 RGB, to embeddings (n, d) as the network gives them."""
-        (embeddings,) = self._session.run(
-            [self._output], {self._input: as_network_input(crops, self._spec)}
-        )
-        return np.asarray(embeddings)
+        return self._encoder.run(as_network_input(crops, self._spec))
+
+    def similarity(self, a: FloatArray, b: FloatArray) -> FloatArray:
+        """Embeddings (n, d) and (m, d) to scores (n, m), by the second network.
+
+        Raises:
+            PluginError: there is none.
+        """
+        if self._metric is None:
+            raise PluginError("this plugin has no network that compares embeddings")
+        scores = np.zeros((len(a), len(b)), dtype=np.float32)
+        for i in range(0, len(a), _TILE):
+            for j in range(0, len(b), _TILE):
+                rows, columns = a[i : i + _TILE], b[j : j + _TILE]
+                distances = self._metric.run(np.concatenate([rows, columns]))
+                expected = len(rows) + len(columns)
+                if distances.shape != (expected, expected):
+                    raise ValueError(
+                        f"expected distances {(expected, expected)}, got {distances.shape}"
+                    )
+                scores[i : i + _TILE, j : j + _TILE] = -distances[: len(rows), len(rows) :]
+        return scores
+
+
+class _Network:
+    """One ONNX graph with one input and one output."""
+
+    def __init__(self, directory: Path, spec: ModelSpec | MetricSpec, device: Device) -> None:
+        path = directory / spec.weights
+        self._session = open_session(_checked(path, spec.sha256), path, device)
+        inputs = [node.name for node in self._session.get_inputs()]
+        outputs = [node.name for node in self._session.get_outputs()]
+        self._input = _chosen("input", spec.input, inputs, path)
+        self._output = _chosen("output", spec.output, outputs, path)
+
+    def run(self, array: NDArray[Any]) -> NDArray[Any]:
+        (result,) = self._session.run([self._output], {self._input: array})
+        return np.asarray(result)
 
 
 def as_network_input(crops: PixelArray, spec: InputSpec) -> NDArray[Any]:

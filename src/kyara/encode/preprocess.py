@@ -11,7 +11,7 @@ from kyara.pictures.read import Picture, decode, flatten
 from kyara.plugins.manifest import InputSpec
 from kyara.types import Box, PixelArray
 
-__all__ = ["crop", "decode_for"]
+__all__ = ["crop", "cut", "decode_for"]
 
 
 def decode_for(
@@ -33,7 +33,7 @@ def crop(picture: Picture, box: Box, spec: InputSpec) -> PixelArray:
     Args:
         box: in pixels of the upright picture, whatever size it was decoded at.
     """
-    region = _cut(picture, box)
+    region = cut(picture, box)
     width, height = spec.size, spec.size
     if spec.fit == "pad":
         scale = spec.size / max(region.size)
@@ -46,7 +46,12 @@ def crop(picture: Picture, box: Box, spec: InputSpec) -> PixelArray:
     return np.asarray(square)
 
 
-def _cut(picture: Picture, box: Box) -> Image.Image:
+def cut(picture: Picture, box: Box) -> Image.Image:
+    """The pixels of `box`, at the size that the picture was decoded at; at least one.
+
+    Args:
+        box: in pixels of the upright picture, whatever size it was decoded at.
+    """
     if box.as_tuple() == (0.0, 0.0, float(picture.width), float(picture.height)):
         return picture.image
     x, y = picture.image.width / picture.width, picture.image.height / picture.height

@@ -11,20 +11,33 @@ import numpy as np
 from kyara.errors import DataError
 from kyara.evaluate.extras import optional
 from kyara.evaluate.metrics import Mask, Vector
-from kyara.evaluate.trials import Compare, Embedded, draw_enrolment, pairs_of
-from kyara.plugins.manifest import CalibrationSpec, Logistic
+from kyara.evaluate.trials import Compare, Embedded, Indices, draw_enrolment, pairs_of
+from kyara.plugins.manifest import CalibrationSpec, Logistic, ReferencesSpec
 from kyara.types import Aggregation, FloatArray
 
-__all__ = ["REFERENCES", "Trials", "calibrate", "fit_logistic"]
+__all__ = [
+    "COUNTS",
+    "REFERENCES",
+    "Trials",
+    "aggregated_trials",
+    "calibrate",
+    "fit_logistic",
+    "pair_trials",
+]
 
 REFERENCES = 5
-"""References per character, where a character has more pictures than that."""
+"""References per character for the one curve that must do for any number of them, where a
+character has more pictures than that."""
+
+COUNTS = (1, 2, 3, 5, 10, 20)
+"""The numbers of references that have curves of their own."""
 
 FALSE_ACCEPTANCE = 0.05
 """Share of the probes against a wrong character that `any` and `avg` let pass."""
 
 _DRAWS = 5
-_PAIR_LIMIT = 1_000_000  # per source: ample for two numbers, and the fit takes seconds
+_PAIR_LIMIT = 1_000_000  # per source: one in a thousand of them is still a thousand
+_BINS = 4096  # of scores: the curve does not change, and the fit takes milliseconds
 _STRENGTH = 1.0  # of the prior on the slope, against one unit of weight per trial
 
 
@@ -81,6 +94,11 @@ def calibrate(
       each (as many as there are, if fewer). The threshold lets 5 % of the trials against a
       wrong character pass. With a gallery of many characters there are as many such trials
       per picture, so more than 5 % of strangers get a name.
+    - `by_references`: the same with exactly n references, for each n of `COUNTS` that two
+      characters have enough pictures for: the best of twenty scores is higher than the best
+      of two, whoever it is.
+
+    Every curve has the scores at false-positive rates of 1 % and 0.1 % beside it.
 
     Args:
         sources: the embeddings by source, as `embed_dataset` makes them.
@@ -89,26 +107,28 @@ def calibrate(
     Raises:
         DataError: too few pictures.
     """
-    rng = np.random.default_rng(seed)
-    pairs = [pairs_of(embedded, compare, rng, _PAIR_LIMIT) for embedded in sources.values()]
-    pair = Trials.of_sources([(p.scores, p.same) for p in pairs])
-    fitted = {how: _fit_aggregated(sources, compare, how, seed) for how in Aggregation}
+    by_references = [_curves(sources, compare, seed, n) for n in COUNTS]
+    whole = _curves(sources, compare, seed, None)
+    if whole is None:
+        raise DataError("no character has enough pictures to calibrate with")
     return CalibrationSpec(
         data=_described(sources, name),
         date=datetime.date.today().isoformat(),
-        pair=fit_logistic(pair),
-        any=fitted[Aggregation.ANY],
-        avg=fitted[Aggregation.AVG],
+        pair=fit_logistic(pair_trials(sources, compare, seed)),
+        any=whole.any,
+        avg=whole.avg,
+        by_references=tuple(curves for curves in by_references if curves is not None),
     )
 
 
-def fit_logistic(trials: Trials, threshold: float | None = None) -> Logistic:
+def fit_logistic(trials: Trials, acceptance: float | None = None) -> Logistic:
     """The logistic curve through the trials (Platt 1999), by scikit-learn.
 
     A weak prior keeps the slope finite where few pictures are told apart perfectly.
 
     Args:
-        threshold: by default the score whose probability is 0.5.
+        acceptance: the share of the different trials that the threshold lets pass; by default
+            it is the score whose probability is 0.5.
 
     Raises:
         DataError: higher scores are not more alike, so no curve makes sense.
@@ -117,7 +137,8 @@ def fit_logistic(trials: Trials, threshold: float | None = None) -> Logistic:
     scores = trials.scores.astype(np.float64)
     centre, spread = scores.mean(), max(float(scores.std()), 1e-9)
     weights = trials.weights * len(scores) / trials.weights.sum()
-    model.fit(((scores - centre) / spread)[:, None], trials.same, sample_weight=weights)
+    binned = _binned((scores - centre) / spread, trials.same, weights)
+    model.fit(binned[0][:, None], binned[1], sample_weight=binned[2])
     slope = float(model.coef_[0, 0]) / spread
     if slope <= 0.0:
         raise DataError("this encoder's scores are no higher for the same character")
@@ -126,31 +147,93 @@ def fit_logistic(trials: Trials, threshold: float | None = None) -> Logistic:
     return Logistic(
         slope=round(slope, 4),
         intercept=round(intercept, 4),
-        threshold=round(middle if threshold is None else threshold, 4),
+        threshold=round(middle if acceptance is None else _accepting(trials, acceptance), 4),
+        fpr_1=round(_accepting(trials, 0.01), 4),
+        fpr_0_1=round(_accepting(trials, 0.001), 4),
     )
 
 
-def _fit_aggregated(
-    sources: Mapping[str, Embedded], compare: Compare, how: Aggregation, seed: int
-) -> Logistic:
+def pair_trials(sources: Mapping[str, Embedded], compare: Compare, seed: int) -> Trials:
+    """All pairs of pictures within each source.
+
+    Raises:
+        DataError: no source has both kinds of them.
+    """
+    rng = np.random.default_rng(seed)
+    pairs = [pairs_of(embedded, compare, rng, _PAIR_LIMIT) for embedded in sources.values()]
+    return Trials.of_sources([(p.scores, p.same) for p in pairs])
+
+
+def aggregated_trials(
+    sources: Mapping[str, Embedded],
+    compare: Compare,
+    how: Aggregation,
+    seed: int,
+    count: int | None = None,
+) -> Trials:
+    """Each picture against the characters of its source.
+
+    Args:
+        count: references of each; characters with fewer are only probes. By default
+            `REFERENCES`, or as many as there are.
+
+    Raises:
+        DataError: no source has probes of both kinds.
+    """
     # Seeded anew, so that both aggregations see the same references.
     rng = np.random.default_rng(seed)
-    trials = Trials.of_sources([_against_all(e, compare, how, rng) for e in sources.values()])
-    return fit_logistic(trials, _accepting(trials, FALSE_ACCEPTANCE))
+    scored = [_against_all(e, compare, how, rng, count) for e in sources.values()]
+    return Trials.of_sources(scored)
+
+
+def _curves(
+    sources: Mapping[str, Embedded], compare: Compare, seed: int, count: int | None
+) -> ReferencesSpec | None:
+    """Both aggregations' curves; None if fewer than two characters have enough pictures."""
+    enrolled = sum(int((_reference_counts(e, count) > 0).sum()) for e in sources.values())
+    if enrolled < 2:
+        return None
+    fitted = [
+        fit_logistic(aggregated_trials(sources, compare, how, seed, count), FALSE_ACCEPTANCE)
+        for how in (Aggregation.ANY, Aggregation.AVG)
+    ]
+    return ReferencesSpec(references=count or REFERENCES, any=fitted[0], avg=fitted[1])
+
+
+def _reference_counts(embedded: Embedded, count: int | None) -> Indices:
+    # At least one picture of each remains as a probe; a single one is a stranger to all.
+    pictures = np.bincount(embedded.characters)
+    if count is None:
+        return np.asarray(np.minimum(REFERENCES, pictures - 1))
+    return np.where(pictures > count, count, 0)
 
 
 def _against_all(
-    embedded: Embedded, compare: Compare, how: Aggregation, rng: np.random.Generator
+    embedded: Embedded,
+    compare: Compare,
+    how: Aggregation,
+    rng: np.random.Generator,
+    count: int | None,
 ) -> tuple[FloatArray, Mask]:
     """Scores of probes against every character, and which were their own, as flat arrays."""
-    # At least one picture of each remains as a probe; a single one is a stranger to all.
-    counts = np.minimum(REFERENCES, np.bincount(embedded.characters) - 1)
+    counts = _reference_counts(embedded, count)
     scores, own = [np.zeros(0, dtype=np.float32)], [np.zeros(0, dtype=np.bool_)]
     for _ in range(_DRAWS if counts.any() else 0):
         drawn = draw_enrolment(embedded, counts, rng).scores(embedded, compare, how)
         scores.append(drawn[0].ravel())
         own.append(drawn[1].ravel())
     return np.concatenate(scores), np.concatenate(own)
+
+
+def _binned(scores: Vector, same: Mask, weights: Vector) -> tuple[Vector, Mask, Vector]:
+    """Trials that are nearly alike as one with their mean score and all their weight."""
+    low, high = scores.min(), scores.max()
+    level = np.round((scores - low) / max(high - low, 1e-9) * (_BINS - 1)).astype(np.intp)
+    slots = level + _BINS * same
+    total = np.asarray(np.bincount(slots, weights, 2 * _BINS), dtype=np.float64)
+    filled = np.flatnonzero(total)
+    means = np.bincount(slots, weights * scores, 2 * _BINS)[filled] / total[filled]
+    return means, filled >= _BINS, total[filled]
 
 
 def _accepting(trials: Trials, share: float) -> float:

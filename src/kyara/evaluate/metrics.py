@@ -14,16 +14,21 @@ from kyara.types import FloatArray
 
 __all__ = [
     "ZACI20_FNR",
+    "BCubed",
     "Mask",
+    "PrecisionRecall",
     "Roc",
     "Vector",
     "average_precision",
+    "b_cubed",
     "bootstrap",
     "equal_error_rate",
     "first_is_right",
     "fpr_at_fnr",
     "interval",
     "mean_average_precision",
+    "precision_recall_of",
+    "r_precision",
     "rank1",
     "roc_of",
     "roc_of_counts",
@@ -161,6 +166,19 @@ def average_precision(scores: FloatArray, relevant: Mask, excluded: Mask) -> Vec
     return np.where(count > 0, total / np.maximum(count, 1), np.nan)
 
 
+def r_precision(scores: FloatArray, relevant: Mask, excluded: Mask) -> Vector:
+    """Per query with R right answers, the share of right ones among the first R; NaN if R is 0.
+
+    After Manning, Raghavan and Schütze (2008), 8.4. Arguments: see `first_is_right`.
+    """
+    order = np.argsort(np.where(excluded, np.inf, -scores), axis=1, kind="stable")
+    wanted = np.take_along_axis(relevant & ~excluded, order, axis=1)
+    count = wanted.sum(axis=1)
+    among_first = np.arange(scores.shape[1]) < count[:, None]
+    found = (wanted & among_first).sum(axis=1)
+    return np.where(count > 0, found / np.maximum(count, 1), np.nan)
+
+
 def rank1(scores: FloatArray, relevant: Mask, excluded: Mask) -> float:
     """Share of the queries whose best-scored candidate is right: the first point of the
     cumulative match characteristic (Moon and Phillips 2001). See `first_is_right`."""
@@ -170,6 +188,75 @@ def rank1(scores: FloatArray, relevant: Mask, excluded: Mask) -> float:
 def mean_average_precision(scores: FloatArray, relevant: Mask, excluded: Mask) -> float:
     """Mean over the queries of `average_precision`."""
     return float(np.nanmean(average_precision(scores, relevant, excluded)))
+
+
+@dataclass(frozen=True)
+class PrecisionRecall:
+    """Names given to probes, from the strictest threshold on the best score to the loosest.
+
+    Attributes:
+        precision: right names of all names given.
+        recall: right names of all probes, rising.
+    """
+
+    precision: Vector
+    recall: Vector
+
+    def average_precision(self) -> float:
+        """The area under the steps: the sum of each precision times the recall it adds."""
+        return float(np.sum(np.diff(self.recall, prepend=0.0) * self.precision))
+
+    def recall_at(self, precision: float) -> float:
+        """The largest recall with at least that precision; 0 if there is none."""
+        return float(self.recall[self.precision >= precision - _ROUNDING].max(initial=0.0))
+
+    def precision_at(self, recall: float) -> float:
+        """The largest precision with at least that recall; 0 if it is never reached."""
+        return float(self.precision[self.recall >= recall - _ROUNDING].max(initial=0.0))
+
+
+def precision_recall_of(best: FloatArray, right: Mask, weights: Vector) -> PrecisionRecall | None:
+    """The curve of probes whose best scores (p,) descend; None if nothing has a weight.
+
+    Args:
+        right: whether the best-scored character is the probe's own, shape (p,).
+        weights: how much each probe counts, shape (p,).
+    """
+    total = float(weights.sum())
+    if total <= 0.0:
+        return None
+    # Probes that tie are named together, so a threshold lies only behind the last of them.
+    ends = np.append(np.flatnonzero(np.diff(best)), len(best) - 1)
+    named = np.cumsum(weights)[ends]
+    found = np.cumsum(weights * right)[ends]
+    return PrecisionRecall(found / np.maximum(named, _ROUNDING), found / total)
+
+
+@dataclass(frozen=True)
+class BCubed:
+    """Per picture: of its cluster, the share that shows its character (precision), and of its
+    character, the share that is in its cluster (recall); shapes (n,)."""
+
+    precision: Vector
+    recall: Vector
+
+    def f(self, weights: Vector | None = None) -> float:
+        """The harmonic mean of both means."""
+        p = float(np.average(self.precision, weights=weights))
+        r = float(np.average(self.recall, weights=weights))
+        return 2.0 * p * r / (p + r)
+
+
+def b_cubed(clusters: ArrayLike, characters: ArrayLike) -> BCubed:
+    """B³ of clusters (n,) against the truth (n,), numbers from 0 on (Bagga and Baldwin 1998;
+    why it and not another: Amigó et al. 2009). A picture counts as its own fellow."""
+    found, true = np.asarray(clusters, dtype=np.intp), np.asarray(characters, dtype=np.intp)
+    if found.shape != true.shape or found.ndim != 1:
+        raise ValueError(f"expected clusters and characters (n,), got {found.shape}, {true.shape}")
+    cells = found * (true.max(initial=0) + 1) + true
+    _, cell, counts = np.unique(cells, return_inverse=True, return_counts=True)
+    both = counts[cell].astype(np.float64)
+    return BCubed(both / np.bincount(found)[found], both / np.bincount(true)[true])
 
 
 def bootstrap(

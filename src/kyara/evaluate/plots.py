@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from statistics import NormalDist
 from typing import Any
 
 from kyara.errors import OutputError
 from kyara.evaluate.extras import optional
+from kyara.evaluate.protocols import CurveKind
+from kyara.evaluate.reliability import Reliability
 from kyara.evaluate.report import Report
 
 __all__ = ["save_plots"]
@@ -19,7 +21,8 @@ _ENDS = (0.00005, 0.98)
 
 
 def save_plots(report: Report, folder: Path) -> list[Path]:
-    """Draw the DET curves of every source, one PNG each, all encoders in it.
+    """Draw the curves of every source, one PNG for each protocol with all encoders in it, and
+    a reliability diagram of each encoder.
 
     A detection error trade-off curve has both error rates on axes that make the curves of
     normally distributed scores straight lines (Martin et al. 1997).
@@ -36,30 +39,51 @@ def save_plots(report: Report, folder: Path) -> list[Path]:
     written = []
     for protocol in report.primary:
         for source in report.data.sources:
-            curves = {
-                encoder.label: encoder.curves[protocol][source]
-                for encoder in report.encoders
-                if source in encoder.curves.get(protocol, {})
-            }
-            if curves:
-                path = folder / f"{protocol}-{re.sub(r'[^A-Za-z0-9_.-]+', '_', source)}.png"
-                _save(_draw(figure, source, report.curve_fpr, curves), path)
-                written.append(path)
+            for kind in report.axes:
+                curves = _curves(report, protocol, source, kind)
+                if curves:
+                    path = folder / f"{protocol}-{_file_name(source)}.png"
+                    drawn = figure(figsize=(5, 5), layout="constrained")
+                    axes = drawn.add_subplot(title=source)
+                    _DRAW[kind](axes, report.axes[kind], curves)
+                    _save(drawn, path)
+                    written.append(path)
+    for encoder in report.encoders:
+        if encoder.reliability:
+            path = folder / f"reliability-{_file_name(encoder.label)}.png"
+            drawn = figure(figsize=(5, 5), layout="constrained")
+            _draw_reliability(drawn.add_subplot(title=encoder.label), encoder.reliability)
+            _save(drawn, path)
+            written.append(path)
     return written
 
 
-def _draw(
-    figure: Any, source: str, fpr: Sequence[float], curves: dict[str, tuple[float, ...]]
-) -> Any:
-    drawn = figure(figsize=(5, 5), layout="constrained")
-    axes = drawn.add_subplot()
+_Curves = dict[str, tuple[float, ...]]
+
+
+def _curves(report: Report, protocol: str, source: str, kind: CurveKind) -> _Curves:
+    """Curves of a kind by what they are called in a legend."""
+    found = {}
+    for encoder in report.encoders:
+        for name, curve in encoder.curves.get(protocol, {}).get(source, {}).items():
+            if curve.kind == kind:
+                found[_legend(encoder.label, name)] = curve.values
+    return found
+
+
+def _legend(label: str, name: str) -> str:
+    # "det", or "precision_5_any": how many references, and how they were aggregated.
+    _, *which = name.split("_")
+    return " ".join([label, *which])
+
+
+def _draw_det(axes: Any, fpr: Sequence[float], curves: _Curves) -> None:
     for label, fnr in curves.items():
         axes.plot([_probit(rate) for rate in fpr], [_probit(rate) for rate in fnr], label=label)
     axes.plot(*[[_probit(end) for end in _ENDS]] * 2, color="0.8", linewidth=1, zorder=0)
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_ticks([_probit(t) for t in _TICKS], [f"{100 * t:g} %" for t in _TICKS])
     axes.set(
-        title=source,
         xlabel="different taken for the same (FPR)",
         ylabel="the same not recognised (FNR)",
         xlim=[_probit(end) for end in _ENDS],
@@ -68,7 +92,46 @@ def _draw(
     axes.tick_params(axis="x", labelrotation=45)
     axes.grid(color="0.9")
     axes.legend()
-    return drawn
+
+
+def _draw_precision_recall(axes: Any, recall: Sequence[float], curves: _Curves) -> None:
+    for label, precision in curves.items():
+        # A recall that no threshold reaches has no precision.
+        reached = [(r, p) for r, p in zip(recall, precision, strict=True) if p > 0.0]
+        axes.plot([r for r, _ in reached], [p for _, p in reached], label=label)
+    axes.set(
+        xlabel="right names of all probes (recall)",
+        ylabel="right names of all names (precision)",
+        xlim=[0, 1],
+        ylim=[0, 1.02],
+    )
+    axes.grid(color="0.9")
+    axes.legend(fontsize="x-small")
+
+
+def _draw_reliability(axes: Any, found: Mapping[str, Reliability]) -> None:
+    axes.plot([0, 1], [0, 1], color="0.8", linewidth=1, zorder=0)
+    for name, diagram in found.items():
+        label = f"{name}, expected error {diagram.error:.3f}"
+        axes.plot(diagram.predicted, diagram.observed, marker="o", label=label)
+    axes.set(
+        xlabel="probability that Kyara gives",
+        ylabel="share that is the same character",
+        xlim=[0, 1],
+        ylim=[0, 1],
+    )
+    axes.grid(color="0.9")
+    axes.legend()
+
+
+_DRAW: dict[CurveKind, Callable[[Any, Sequence[float], _Curves], None]] = {
+    "det": _draw_det,
+    "precision_recall": _draw_precision_recall,
+}
+
+
+def _file_name(words: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_.-]+", "_", words)
 
 
 def _probit(rate: float) -> float:

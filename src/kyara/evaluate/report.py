@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -10,6 +11,8 @@ from typing import Any
 import msgspec
 
 from kyara.errors import DataError, OutputError
+from kyara.evaluate.protocols.contract import Curve, CurveKind
+from kyara.evaluate.reliability import Reliability
 
 __all__ = [
     "DataSummary",
@@ -19,6 +22,8 @@ __all__ = [
     "SourceSummary",
     "load_report",
     "markdown",
+    "markdown_by_source",
+    "metric_words",
     "save_markdown",
     "save_report",
 ]
@@ -56,8 +61,10 @@ class EncoderResult(msgspec.Struct, frozen=True):
         size: side of its crops in pixels.
         sources: metrics by source, protocol and name.
         mean: metrics by protocol and name; the mean over the sources that have a value.
-        curves: by protocol and source, the false-negative rates at the report's `curve_fpr`.
+        curves: by protocol, source and name; over the report's `axes` of their kind.
         skipped: pictures that could not be read, each with the reason.
+        reliability: of the probabilities for `pair`, `any` and `avg`, fitted and measured on
+            different characters; empty where there are too few.
     """
 
     label: str
@@ -66,8 +73,9 @@ class EncoderResult(msgspec.Struct, frozen=True):
     dimension: int
     sources: dict[str, dict[str, dict[str, Metric]]]
     mean: dict[str, dict[str, Metric]]
-    curves: dict[str, dict[str, tuple[float, ...]]]
+    curves: dict[str, dict[str, dict[str, Curve]]]
     skipped: tuple[str, ...] = ()
+    reliability: dict[str, Reliability] = {}
 
 
 class Report(msgspec.Struct, frozen=True):
@@ -76,7 +84,7 @@ class Report(msgspec.Struct, frozen=True):
     date: str
     data: DataSummary
     primary: dict[str, str]
-    curve_fpr: tuple[float, ...]
+    axes: dict[CurveKind, tuple[float, ...]]
     encoders: tuple[EncoderResult, ...]
 
 
@@ -115,9 +123,18 @@ def save_markdown(report: Report, path: Path) -> None:
 
 
 def markdown(report: Report) -> str:
-    """The report for people: for each protocol its primary metric, encoders side by side, with
-    intervals; then all metrics of each encoder."""
+    """The report for people: for each protocol its primary metric by source, then all its metrics
+    on average; encoders side by side, with intervals."""
     return "\n\n".join(_sections(report)) + "\n"
+
+
+def markdown_by_source(report: Report, encoder: EncoderResult) -> str:
+    """All metrics of one encoder on every source, a table for each protocol."""
+    tables = [
+        f"{_title(protocol)}:\n\n{_by_source_table(report, protocol, encoder)}"
+        for protocol in report.primary
+    ]
+    return "\n\n".join(tables)
 
 
 def _sections(report: Report) -> Iterator[str]:
@@ -131,11 +148,30 @@ def _sections(report: Report) -> Iterator[str]:
         "too few pictures; the mean is over the sources that have a value."
     )
     for protocol, primary in report.primary.items():
-        yield f"### {_title(protocol)}: {_heading(primary)}"
+        yield f"### {_title(protocol)}: {metric_words(primary)}"
         yield _primary_table(report, protocol, primary)
-    for encoder in report.encoders:
-        yield f"### All metrics of {encoder.label}"
-        yield _all_metrics_table(report, encoder)
+        if len(report.encoders[0].mean[protocol]) > 1:
+            yield "All metrics, mean over the sources:"
+            yield _mean_table(report, protocol)
+
+    if any(encoder.reliability for encoder in report.encoders):
+        yield "### Calibration: expected error of the probabilities"
+        yield _reliability_table(report)
+
+
+def _reliability_table(report: Report) -> str:
+    rows = [["probability", *(encoder.label for encoder in report.encoders)]]
+    for name, words in _RELIABILITY.items():
+        found = [encoder.reliability.get(name) for encoder in report.encoders]
+        rows.append([words, *(_number(None if r is None else r.error) for r in found)])
+    return _table(rows)
+
+
+_RELIABILITY = {
+    "pair": "two pictures",
+    "any": "best of 5 references",
+    "avg": "mean over 5 references",
+}
 
 
 def _primary_table(report: Report, protocol: str, primary: str) -> str:
@@ -149,12 +185,20 @@ def _primary_table(report: Report, protocol: str, primary: str) -> str:
     return _table([*rows, ["mean", "", "", *row(lambda encoder: encoder.mean)]])
 
 
-def _all_metrics_table(report: Report, encoder: EncoderResult) -> str:
-    names = [(protocol, name) for protocol in report.primary for name in encoder.mean[protocol]]
-    rows = [["source", *(_heading(name) for _, name in names)]]
+def _mean_table(report: Report, protocol: str) -> str:
+    rows = [["metric", *(encoder.label for encoder in report.encoders)]]
+    for name in report.encoders[0].mean[protocol]:
+        cells = [_with_interval(encoder.mean[protocol][name]) for encoder in report.encoders]
+        rows.append([metric_words(name), *cells])
+    return _table(rows)
+
+
+def _by_source_table(report: Report, protocol: str, encoder: EncoderResult) -> str:
+    names = list(encoder.mean[protocol])
+    rows = [["source", *(metric_words(name) for name in names)]]
     everything = [*((s, encoder.sources[s]) for s in report.data.sources), ("mean", encoder.mean)]
     for source, values in everything:
-        rows.append([source, *(_number(values[p][name].value) for p, name in names)])
+        rows.append([source, *(_number(values[protocol][name].value) for name in names)])
     return _table(rows)
 
 
@@ -162,15 +206,34 @@ _HEADINGS = {
     "eer": "EER",
     "rank1": "rank-1",
     "map": "mAP",
+    "r_precision": "R-precision",
     "fpr_at_fnr_13.9": "FPR at FNR 13.9 %",
     "tpr_at_fpr_1": "TPR at FPR 1 %",
+    "tpr_at_fpr_0.1": "TPR at FPR 0.1 %",
+    "hard_eer": "EER of hard pairs",
+    "hard_tpr_at_fpr_1": "TPR at FPR 1 % of hard pairs",
+    "b3_f": "B³ F",
+    "b3_precision": "B³ precision",
+    "b3_recall": "B³ recall",
+    "ari": "adjusted Rand index",
+    "rise_worst": "largest rise of the EER",
 }
+_PATTERNS = (
+    (r"top1_(\d+)_(\w+)", r"enrol-\1 \2"),
+    (r"ap_(\d+)_(\w+)", r"enrol-\1 \2, average precision"),
+    (r"recall_(\d+)_(\w+)", r"enrol-\1 \2, recall at precision 95 %"),
+    (r"tier_(\d+)_(\d+)_(\w+)", r"\1 to \2 references, \3"),
+    (r"tier_(\d+)_(\w+)", r"\1 references or more, \2"),
+    (r"eer_(\w+)", r"EER, \1"),
+    (r"rise_(\w+)", r"rise of the EER, \1"),
+)
 
 
-def _heading(name: str) -> str:
-    if name.startswith("top1_"):
-        _, count, aggregation = name.split("_")
-        return f"enrol-{count} {aggregation}"
+def metric_words(name: str) -> str:
+    """What a metric is called where people read it."""
+    for pattern, words in _PATTERNS:
+        if name not in _HEADINGS and re.fullmatch(pattern, name):
+            return re.sub(pattern, words, name).replace("line_art", "line art").replace("_", " ")
     return _HEADINGS.get(name, name)
 
 

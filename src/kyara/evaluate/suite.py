@@ -4,51 +4,27 @@ from __future__ import annotations
 
 import datetime
 import zlib
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
 
-from kyara import detect
 from kyara.encode.encoder import Encoder
-from kyara.encode.pipeline import worker_count
-from kyara.encode.preprocess import crop, decode_for
-from kyara.errors import DataError, PictureError
-from kyara.evaluate.dataset import Dataset, LabelledPicture
+from kyara.errors import DataError
+from kyara.evaluate.dataset import Dataset
+from kyara.evaluate.embed import EmbeddedDataset, OnDone, embed_altered, embed_dataset, mine
 from kyara.evaluate.metrics import interval
 from kyara.evaluate.protocols import (
-    CURVE_FPR,
+    AXES,
+    Curve,
     Estimate,
     EvaluationProtocol,
     Outcome,
     standard_protocols,
 )
+from kyara.evaluate.reliability import Reliability, cross_fitted
 from kyara.evaluate.report import DataSummary, EncoderResult, Metric, Report, SourceSummary
-from kyara.evaluate.trials import Embedded
-from kyara.plugins.manifest import InputSpec
-from kyara.types import FloatArray, PixelArray
 
-__all__ = ["EmbeddedDataset", "embed_dataset", "evaluate", "measure"]
-
-_BATCH = 32
-
-OnDone = Callable[[int], object]
-"""Told how many more pictures are done."""
-
-
-@dataclass(frozen=True)
-class EmbeddedDataset:
-    """A data set as one encoder sees it.
-
-    Attributes:
-        sources: the embeddings by source.
-        skipped: pictures that could not be read, each with the reason.
-    """
-
-    sources: Mapping[str, Embedded]
-    skipped: tuple[str, ...] = ()
+__all__ = ["evaluate", "measure"]
 
 
 def evaluate(
@@ -56,6 +32,7 @@ def evaluate(
     dataset: Dataset,
     protocols: Sequence[EvaluationProtocol] | None = None,
     *,
+    miner: Encoder | None = None,
     name: str = "",
     seed: int = 0,
     on_done: OnDone = lambda _count: None,
@@ -64,6 +41,7 @@ def evaluate(
 
     Args:
         protocols: by default `standard_protocols()`.
+        miner: the encoder that names the hard pairs; without one there are none.
         name: what the report calls the data set.
         seed: of all chance; encoders meet the same draws.
 
@@ -71,7 +49,16 @@ def evaluate(
         DataError: nothing can be measured on this data set.
         PluginError: an encoder fails.
     """
-    embedded = [(e, embed_dataset(e, dataset, on_done=on_done)) for e in encoders]
+    protocols = standard_protocols() if protocols is None else protocols
+    names = {protocol.name for protocol in protocols}
+    embedded = []
+    for encoder in encoders:
+        data = embed_dataset(encoder, dataset, on_done=on_done)
+        if "robustness" in names:
+            data = embed_altered(encoder, data, seed=seed, on_done=on_done)
+        embedded.append((encoder, data))
+    if miner is not None and "hard_pairs" in names:
+        embedded = mine(embedded, miner, dataset, on_done=on_done)
     return measure(embedded, dataset, protocols, name=name, seed=seed)
 
 
@@ -90,102 +77,12 @@ def measure(
         date=datetime.date.today().isoformat(),
         data=_summary(dataset, name),
         primary={protocol.name: protocol.primary for protocol in protocols},
-        curve_fpr=CURVE_FPR,
+        axes=dict(AXES),
         encoders=tuple(
             _measure_one(label, encoder, data, protocols, seed)
             for label, (encoder, data) in zip(labels, embedded, strict=True)
         ),
     )
-
-
-def embed_dataset(
-    encoder: Encoder,
-    dataset: Dataset,
-    *,
-    workers: int | None = None,
-    on_done: OnDone = lambda _count: None,
-) -> EmbeddedDataset:
-    """The embeddings of all pictures; those that cannot be read are named and left out.
-
-    Raises:
-        DataError: what is left does not have a character with two pictures beside another.
-        PluginError: the encoder fails.
-    """
-    kept: list[LabelledPicture] = []
-    rows: list[FloatArray] = []
-    skipped: list[str] = []
-    for batch in embed_labelled(encoder, dataset.pictures, workers or worker_count()):
-        kept += batch.pictures
-        rows.append(batch.embeddings)
-        skipped += batch.skipped
-        on_done(len(batch.pictures) + len(batch.skipped))
-    embeddings = np.concatenate(rows) if rows else np.zeros((0, encoder.dimension), np.float32)
-    sources = {source: _of_source(source, kept, embeddings) for source in dataset.sources}
-    if not any(s.character_count > 1 and len(s.with_more_than(1)) for s in sources.values()):
-        raise DataError(
-            "nothing can be measured on this data set",
-            hint="two characters are needed, and of one of them two pictures",
-        )
-    return EmbeddedDataset(sources, tuple(skipped))
-
-
-@dataclass(frozen=True)
-class EmbeddedBatch:
-    """Some labelled pictures that could be read, and their embeddings (n, d).
-
-    Attributes:
-        skipped: the others, each with the reason.
-    """
-
-    pictures: list[LabelledPicture]
-    embeddings: FloatArray
-    skipped: list[str]
-
-
-def embed_labelled(
-    encoder: Encoder, pictures: Sequence[LabelledPicture], workers: int
-) -> Iterator[EmbeddedBatch]:
-    """Embed labelled pictures, in order, a batch at a time.
-
-    As in `kyara.encode.pipeline`, a thread takes a batch through all steps.
-    """
-    pool = ThreadPoolExecutor(workers, thread_name_prefix="kyara-evaluate")
-    running: deque[Future[EmbeddedBatch]] = deque()
-    try:
-        for begin in range(0, len(pictures), _BATCH):
-            part = pictures[begin : begin + _BATCH]
-            running.append(pool.submit(_embed_batch, encoder, part))
-            if len(running) >= 2 * workers:
-                yield running.popleft().result()
-        while running:
-            yield running.popleft().result()
-    finally:  # also after an error, or Ctrl-C
-        pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _embed_batch(encoder: Encoder, pictures: Sequence[LabelledPicture]) -> EmbeddedBatch:
-    kept, crops, skipped = [], [], []
-    for picture in pictures:
-        try:
-            crops.append(_crop(picture, encoder.input))
-            kept.append(picture)
-        except (PictureError, OSError) as error:
-            skipped.append(f"{picture.source}/{picture.name}: {error}")
-    stacked = np.stack(crops) if crops else np.zeros((0, 0, 0, 3), dtype=np.uint8)
-    return EmbeddedBatch(kept, encoder.encode(stacked), skipped)
-
-
-def _crop(labelled: LabelledPicture, spec: InputSpec) -> PixelArray:
-    picture = decode_for(labelled.read(), spec)
-    return crop(picture, detect.whole(picture).box, spec)
-
-
-def _of_source(source: str, kept: list[LabelledPicture], embeddings: FloatArray) -> Embedded:
-    indices = [n for n, picture in enumerate(kept) if picture.source == source]
-    # Numbers by sorted names, so that nothing hangs on the order of the files.
-    _, characters = np.unique([kept[n].character for n in indices], return_inverse=True)
-    _, scenes = np.unique([kept[n].scene for n in indices], return_inverse=True)
-    return Embedded(embeddings[indices], characters, scenes)
 
 
 def _measure_one(
@@ -197,7 +94,7 @@ def _measure_one(
 ) -> EncoderResult:
     sources: dict[str, dict[str, dict[str, Metric]]] = {source: {} for source in data.sources}
     mean: dict[str, dict[str, Metric]] = {}
-    curves: dict[str, dict[str, tuple[float, ...]]] = {}
+    curves: dict[str, dict[str, dict[str, Curve]]] = {}
     for protocol in protocols:
         outcomes = {
             source: protocol.run(
@@ -209,8 +106,8 @@ def _measure_one(
             sources[source][protocol.name] = {
                 name: _metric(estimate) for name, estimate in outcome.metrics.items()
             }
-            if outcome.curve is not None:
-                curves.setdefault(protocol.name, {})[source] = outcome.curve
+            if outcome.curves:
+                curves.setdefault(protocol.name, {})[source] = dict(outcome.curves)
         mean[protocol.name] = _means(list(outcomes.values()))
     return EncoderResult(
         label,
@@ -221,7 +118,15 @@ def _measure_one(
         mean,
         curves,
         data.skipped,
+        _reliability(encoder, data, seed),
     )
+
+
+def _reliability(encoder: Encoder, data: EmbeddedDataset, seed: int) -> dict[str, Reliability]:
+    try:
+        return cross_fitted(data.sources, encoder.similarity, seed=seed)
+    except DataError:  # half of the characters are too few, or the scores tell nothing
+        return {}
 
 
 def _generator(seed: int, source: str, protocol: str) -> np.random.Generator:

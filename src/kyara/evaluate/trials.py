@@ -6,7 +6,7 @@ the character would tell.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -17,7 +17,18 @@ from kyara.evaluate.metrics import Mask
 from kyara.identify.gallery import aggregate
 from kyara.types import Aggregation, FloatArray
 
-__all__ = ["Compare", "Embedded", "EnrolmentDraw", "Indices", "Pairs", "draw_enrolment", "pairs_of"]
+__all__ = [
+    "Altered",
+    "Compare",
+    "Embedded",
+    "EnrolmentDraw",
+    "Indices",
+    "Pairs",
+    "draw_enrolment",
+    "hard_pairs_of",
+    "mine_hard_pairs",
+    "pairs_of",
+]
 
 Compare: TypeAlias = Callable[[FloatArray, FloatArray], FloatArray]
 """Embeddings (n, d) and (m, d) to scores (n, m), higher is more alike: `Encoder.similarity`."""
@@ -29,6 +40,19 @@ BLOCK = 1024
 
 
 @dataclass(frozen=True)
+class Altered:
+    """Some pictures of a source, altered before they were embedded.
+
+    Attributes:
+        pictures: which ones, shape (r,).
+        embeddings: by the name of the alteration, shape (r, d) each.
+    """
+
+    pictures: Indices
+    embeddings: Mapping[str, FloatArray]
+
+
+@dataclass(frozen=True)
 class Embedded:
     """The embeddings of one source.
 
@@ -36,11 +60,16 @@ class Embedded:
         embeddings: shape (n, d).
         characters: a number for each character, from 0 on without gaps, shape (n,).
         scenes: a number for what each picture was cut from, shape (n,).
+        mined: pairs of pictures that another encoder finds hard, shape (p, 2); None if there
+            is no other.
+        altered: some of the pictures once more, altered; None if they were not embedded.
     """
 
     embeddings: FloatArray
     characters: Indices
     scenes: Indices
+    mined: Indices | None = None
+    altered: Altered | None = None
 
     def __post_init__(self) -> None:
         n = len(self.embeddings)
@@ -59,8 +88,11 @@ class Embedded:
         return int(self.characters.max()) + 1 if len(self) else 0
 
     def with_more_than(self, n: int) -> Embedded:
-        """The characters that have more than `n` pictures."""
-        kept = np.bincount(self.characters)[self.characters] > n
+        """The characters that have more than `n` pictures; without `mined` and `altered`."""
+        return self.only(np.bincount(self.characters)[self.characters] > n)
+
+    def only(self, kept: Mask) -> Embedded:
+        """The pictures that are kept (n,), as a source of its own."""
         _, characters = np.unique(self.characters[kept], return_inverse=True)
         return Embedded(self.embeddings[kept], characters, self.scenes[kept])
 
@@ -116,6 +148,35 @@ def _pair_block(
         wanted &= same | (rng.random(wanted.shape, dtype=np.float32) < share)
     rows, columns = np.nonzero(wanted)
     return scores[wanted], characters[rows + begin], characters[columns + begin]
+
+
+def mine_hard_pairs(embedded: Embedded, compare: Compare) -> Indices:
+    """The pairs that an encoder finds hardest, each once, shape (p, 2): each picture with the
+    least similar one of its character and with the most similar one of another, both of
+    another scene."""
+    pairs = []
+    for begin in range(0, len(embedded), BLOCK):
+        rows = np.arange(begin, min(begin + BLOCK, len(embedded)))
+        scores = compare(embedded.embeddings[rows], embedded.embeddings)
+        same = embedded.characters[rows, None] == embedded.characters[None]
+        apart = embedded.scenes[rows, None] != embedded.scenes[None]
+        for wanted, hardness in ((same & apart, -scores), (~same & apart, scores)):
+            hardest = np.argmax(np.where(wanted, hardness, -np.inf), axis=1)
+            found = wanted.any(axis=1)
+            pairs.append(np.stack([rows[found], hardest[found]], axis=1))
+    none = np.zeros((0, 2), dtype=np.intp)
+    return np.unique(np.sort(np.concatenate([none, *pairs]), axis=1), axis=0)
+
+
+def hard_pairs_of(embedded: Embedded, compare: Compare, pairs: Indices) -> Pairs:
+    """Scores of the given pairs of pictures (p, 2), in their order."""
+    scores = np.zeros(len(pairs), dtype=np.float32)
+    for begin in range(0, len(embedded), BLOCK):
+        inside = (pairs[:, 0] >= begin) & (pairs[:, 0] < begin + BLOCK)
+        block = compare(embedded.embeddings[begin : begin + BLOCK], embedded.embeddings)
+        scores[inside] = block[pairs[inside, 0] - begin, pairs[inside, 1]]
+    first, second = embedded.characters[pairs[:, 0]], embedded.characters[pairs[:, 1]]
+    return Pairs(scores, first == second, first, second)
 
 
 @dataclass(frozen=True)

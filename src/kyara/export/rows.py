@@ -1,19 +1,30 @@
-"""One row per picture, as JSON Lines or CSV. The columns are a contract: see
-docs/reference/output.md."""
+"""Rows, one per picture (`sort`) or detection (`identify`), as JSON Lines or CSV. The columns
+are a contract: see docs/reference/output.md."""
 
 from __future__ import annotations
 
 import csv
+import io
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import TextIO
+from typing import Any, TextIO
 
 from kyara.identify.answer import Answer
 from kyara.organise.plan import Operation
 
-__all__ = ["PictureRow", "row_of", "write_csv", "write_json_lines"]
+__all__ = [
+    "CSV_COLUMNS",
+    "DetectionRow",
+    "PictureRow",
+    "csv_line",
+    "detection_row",
+    "json_line",
+    "row_of",
+    "write_csv",
+    "write_json_lines",
+]
 
 
 @dataclass(frozen=True)
@@ -44,29 +55,110 @@ class PictureRow:
     error: str | None = None
 
 
+@dataclass(frozen=True)
+class DetectionRow:
+    """What is said of one detection; None where there is nothing to say.
+
+    Attributes:
+        path: the picture, as named or found.
+        detection: its number within the picture, from 0.
+        kind: `head`, `figure` or `whole`.
+        box: left, top, right, bottom in pixels of the upright picture.
+        character: a name, `unknown`, or None if the picture failed.
+        score: of the best character.
+        probability: that it is the best character, calibrated, or None.
+        margin: how far the best score is above the runner-up's.
+        runner_up, runner_up_score: the next character.
+        nearest: the reference of the best character that is most like it.
+        candidates: the characters that it is most like, best first: each with `character`,
+            `score`, `probability`, and in `nearest` its references (`path`, `score`).
+        error: what went wrong.
+    """
+
+    path: str
+    detection: int | None = None
+    kind: str | None = None
+    box: tuple[float, float, float, float] | None = None
+    character: str | None = None
+    score: float | None = None
+    probability: float | None = None
+    margin: float | None = None
+    runner_up: str | None = None
+    runner_up_score: float | None = None
+    nearest: str | None = None
+    candidates: tuple[dict[str, Any], ...] = ()
+    error: str | None = None
+
+
+CSV_COLUMNS = [
+    *("path", "detection", "kind", "left", "top", "right", "bottom", "character", "score"),
+    *("probability", "margin", "runner_up", "runner_up_score", "nearest", "error"),
+]
+"""Of detections: a `DetectionRow` without its candidates, the box in four columns."""
+
+
 def row_of(answer: Answer, operation: Operation | None) -> PictureRow:
     """The row of a picture, with what was or would be done with its file."""
-    best, second = answer.best, answer.runner_up
     error = answer.error or (operation.error if operation else None)
     return PictureRow(
-        path=os.fspath(answer.path),
-        character=answer.character,
-        score=None if best is None else _rounded(best.score),
-        probability=None if best is None else _rounded(best.probability),
-        runner_up=None if second is None else second.character,
-        runner_up_score=None if second is None else _rounded(second.score),
-        nearest=None if answer.nearest is None else os.fspath(answer.nearest),
+        **_said(answer),
         target=None if operation is None else os.fspath(operation.target),
         done=None if operation is None else operation.status.value,
         error=None if error is None else error.what,
     )
 
 
+def detection_row(answer: Answer, number: int, top: int) -> DetectionRow:
+    """The row of a detection, the `number`-th of its picture, with its `top` candidates."""
+    found = answer.detection
+    return DetectionRow(
+        **_said(answer),
+        detection=None if found is None else number,
+        kind=None if found is None else found.kind,
+        box=None if found is None else found.box.as_tuple(),
+        margin=_rounded(answer.margin),
+        candidates=tuple(
+            {
+                "character": match.character,
+                "score": _rounded(match.score),
+                "probability": _rounded(match.probability),
+                "nearest": [
+                    {"path": os.fspath(reference.path), "score": _rounded(reference.score)}
+                    for reference in references
+                ],
+            }
+            for match, references in list(zip(answer.ranked, answer.references, strict=True))[:top]
+        ),
+        error=None if answer.error is None else answer.error.what,
+    )
+
+
+def _said(answer: Answer) -> dict[str, Any]:
+    best, second = answer.best, answer.runner_up
+    return {
+        "path": os.fspath(answer.path),
+        "character": answer.character,
+        "score": None if best is None else _rounded(best.score),
+        "probability": None if best is None else _rounded(best.probability),
+        "runner_up": None if second is None else second.character,
+        "runner_up_score": None if second is None else _rounded(second.score),
+        "nearest": None if answer.nearest is None else os.fspath(answer.nearest),
+    }
+
+
+def json_line(row: PictureRow | DetectionRow, extra: Mapping[str, Any] | None = None) -> str:
+    """One JSON object on a line, ASCII; bytes of a name that are not UTF-8 become \\udc80 to
+    \\udcff, as Python's `os.fsencode` takes them back.
+
+    Args:
+        extra: keys to pass on; they stand first, and give way to the row's own.
+    """
+    return json.dumps({**(extra or {}), **asdict(row)}) + "\n"
+
+
 def write_json_lines(rows: Iterable[PictureRow], stream: TextIO) -> None:
-    """One JSON object per line, ASCII; bytes of a name that are not UTF-8 become \\udc80 to
-    \\udcff, as Python's `os.fsencode` takes them back."""
-    for row in rows:
-        stream.write(json.dumps(asdict(row)) + "\n")
+    """One line per row: see `json_line`."""
+    stream.writelines(json_line(row) for row in rows)
 
 
 def write_csv(rows: Iterable[PictureRow], stream: TextIO) -> None:
@@ -76,6 +168,16 @@ def write_csv(rows: Iterable[PictureRow], stream: TextIO) -> None:
     writer.writerow([field.name for field in fields(PictureRow)])
     for row in rows:
         writer.writerow(map(_cell, asdict(row).values()))
+
+
+def csv_line(row: DetectionRow) -> str:
+    """The row in `CSV_COLUMNS`, written as `write_csv` does."""
+    cells = asdict(row)
+    edges = ("left", "top", "right", "bottom")
+    cells |= dict(zip(edges, row.box or (None,) * 4, strict=True))
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerow(_cell(cells[name]) for name in CSV_COLUMNS)
+    return text.getvalue()
 
 
 def _cell(value: str | float | None) -> str | float | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 
 from kyara.plugins.manifest import CalibrationSpec, Logistic
 from kyara.types import Aggregation, Verification
@@ -20,28 +21,70 @@ def probability(score: float, logistic: Logistic) -> float:
 
 
 def logistic_for(
-    calibration: CalibrationSpec | None, aggregation: Aggregation | None
+    calibration: CalibrationSpec | None,
+    aggregation: Aggregation | None,
+    references: int | None = None,
 ) -> Logistic | None:
-    """The curve for scores of two pictures (None), or aggregated over references."""
+    """The curve for scores of two pictures (None), or aggregated over references.
+
+    Args:
+        references: how many the character has; None where one curve must do for all.
+    """
     if calibration is None:
         return None
     if aggregation is None:
         return calibration.pair
-    return calibration.any if aggregation is Aggregation.ANY else calibration.avg
+    if references is None or not calibration.by_references:
+        return calibration.any if aggregation is Aggregation.ANY else calibration.avg
+    numbers = [math.log(entry.references) for entry in calibration.by_references]
+    curves = [getattr(entry, aggregation.value) for entry in calibration.by_references]
+    return _between(numbers, curves, math.log(max(1, references)))
 
 
-def verify(score: float, calibration: CalibrationSpec | None) -> Verification:
-    """The verdict on two detections from their score."""
+def _between(places: list[float], curves: list[Logistic], place: float) -> Logistic:
+    """The curve at a place, between its neighbours in proportion; at an end, that one."""
+    after = bisect_left(places, place)
+    if after == 0 or after == len(places):
+        return curves[min(after, len(places) - 1)]
+    left, right = curves[after - 1], curves[after]
+    share = (place - places[after - 1]) / (places[after] - places[after - 1])
+
+    def mixed(one: float, other: float) -> float:
+        return one + share * (other - one)
+
+    def strict(one: float | None, other: float | None) -> float | None:
+        return None if one is None or other is None else mixed(one, other)
+
+    return Logistic(
+        slope=mixed(left.slope, right.slope),
+        intercept=mixed(left.intercept, right.intercept),
+        threshold=mixed(left.threshold, right.threshold),
+        fpr_1=strict(left.fpr_1, right.fpr_1),
+        fpr_0_1=strict(left.fpr_0_1, right.fpr_0_1),
+    )
+
+
+def verify(
+    score: float, calibration: CalibrationSpec | None, published: float | None = None
+) -> Verification:
+    """The verdict on two detections from their score.
+
+    Args:
+        published: the threshold of those who made the model, for one without calibration.
+    """
     logistic = logistic_for(calibration, None)
     if logistic is None:
-        return Verification(score, None, None)
+        return Verification(score, None, None if published is None else score >= published)
     return Verification(score, probability(score, logistic), score >= logistic.threshold)
 
 
 def in_words(verification: Verification) -> str:
     """The verdict as a sentence for people."""
-    if verification.probability is None:
+    if verification.same is None:
         return "This model is not calibrated: only the score can be given."
+    if verification.probability is None:
+        verdict = "the same character" if verification.same else "different characters"
+        return f"By its makers' threshold: {verdict}. It is not calibrated: no probability."
     certainty = max(verification.probability, 1.0 - verification.probability)
     likely = verification.probability >= 0.5
     if certainty < 0.65 or likely != verification.same:

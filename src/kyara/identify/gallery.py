@@ -165,7 +165,7 @@ def _ranked(
         own = gallery.embeddings[start : start + int(gallery.counts[index])]
         nearest = start + int(np.argmax(encoder.similarity(probe[None], own)[0]))
         score = float(scores[index])
-        likelihood = _likelihood(score, encoder, judge)
+        likelihood = _likelihood(score, encoder, judge, len(own))
         matches.append(Match(gallery.characters[index], score, likelihood, nearest))
     return matches
 
@@ -180,8 +180,8 @@ def _best(scores: FloatArray, top: int | None) -> NDArray[np.intp]:
     return np.asarray(candidates[order], dtype=np.intp)
 
 
-def _likelihood(score: float, encoder: Encoder, judge: Judge) -> float | None:
+def _likelihood(score: float, encoder: Encoder, judge: Judge, references: int) -> float | None:
     if isinstance(judge, OpenSet):
         return 0.5 * (1.0 + math.tanh(0.5 * score))
-    logistic = logistic_for(encoder.calibration, judge)
+    logistic = logistic_for(encoder.calibration, judge, references)
     return None if logistic is None else probability(score, logistic)

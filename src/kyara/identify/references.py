@@ -11,12 +11,13 @@ from pathlib import Path
 from kyara.encode.cache import EmbeddingCache
 from kyara.encode.encoder import Encoder
 from kyara.encode.pipeline import EmbeddedPicture, embed_pictures
-from kyara.errors import UsageError, printable
+from kyara.errors import PictureError, UsageError, printable
 from kyara.identify.answer import UNKNOWN
 from kyara.identify.gallery import Gallery
 from kyara.pictures.find import find_pictures
+from kyara.types import Progress
 
-__all__ = ["CharacterFolder", "build_gallery", "read_cast"]
+__all__ = ["CharacterFolder", "build_gallery", "load_gallery", "read_cast"]
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,30 @@ def build_gallery(
                 hint="add a reference, or remove the character",
             )
     return Gallery.build(encoder.id, references)
+
+
+def load_gallery(
+    cast: Sequence[CharacterFolder],
+    encoder: Encoder,
+    *,
+    cache: EmbeddingCache | None,
+    progress: Progress,
+) -> tuple[Gallery, list[PictureError]]:
+    """The gallery of a cast, and why some references could not be used.
+
+    Raises:
+        UsageError: a character has no usable reference.
+    """
+    bad: list[PictureError] = []
+    references = sum(len(find_pictures([character.folder])) for character in cast)
+    with progress("references", references) as tick:
+
+        def note(picture: EmbeddedPicture) -> None:
+            tick()
+            if picture.error is not None:
+                bad.append(picture.error)
+
+        return build_gallery(cast, encoder, cache=cache, on_picture=note), bad
 
 
 def _read_folder(path: Path) -> list[CharacterFolder]:

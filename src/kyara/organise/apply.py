@@ -1,49 +1,126 @@
-"""Carrying a plan out: each operation whole or not at all."""
+"""Carrying a plan out: each operation whole or not at all, and in the journal before it is done."""
 
 from __future__ import annotations
 
 import contextlib
 import errno
 import os
-import secrets
-import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
-from kyara.errors import OutputError, printable
-from kyara.organise.plan import Action, Operation, Status
+from kyara.errors import KyaraError, OutputError, printable
+from kyara.organise.files import copy_file, hard_link, move_file, symbolic_link
+from kyara.organise.journal import Journal, locked
+from kyara.organise.plan import Action, Operation, Plan, Status
+from kyara.pictures.digest import digest_of_file
 
 __all__ = ["apply_plan"]
 
+# Operations that are written to the journal together: waiting for the disk costs milliseconds.
+_BATCH = 64
 
-def apply_plan(operations: Iterable[Operation]) -> Iterator[Operation]:
+
+def apply_plan(
+    plan: Plan, *, digest_of: Callable[[Path], bytes] = digest_of_file
+) -> Generator[Operation, None, None]:
     """Carry out each operation; yields it as done, already there, or failed with its error.
 
     A copy appears under its name only when it is complete, and never in the place of another
-    file. A moved picture leaves its old place only when it is in the new one.
+    file. A moved picture leaves its old place only when it is in the new one. The first
+    operation waits until no other process works in the target folder. A plan that has nothing
+    to do touches nothing.
+
+    Args:
+        digest_of: the digest of what turns out to lie at a target already.
+
+    Raises:
+        OutputError: the journal cannot be begun; nothing was done.
     """
-    for operation in operations:
-        if operation.status is Status.FAILED or _is_there(operation):
-            yield operation
-            continue
-        try:
-            _make_folder(operation.target.parent)
-            _ACTIONS[operation.action](operation.source, operation.target)
-        except OSError as error:
-            problem = OutputError(
-                f"cannot {operation.action.value} it to {printable(str(operation.target))}: "
-                f"{error.strerror or error}",
-                where=operation.source,
-            )
-            yield replace(operation, status=Status.FAILED, error=problem)
-        else:
-            yield replace(operation, status=Status.NEW)
+    numbered = iter(enumerate(plan.operations))
+    with contextlib.ExitStack() as stack:
+        journal: Journal | None = None
+        while batch := list(islice(numbered, _BATCH)):
+            announced = {n: o for n, o in batch if o.status is Status.NEW}
+            if announced and journal is None:
+                journal = _begin(plan, stack)
+            problem = None if journal is None else _announce(journal, announced, plan.root)
+            for n, operation in batch:
+                if not _is_to_do(operation):
+                    yield operation
+                    continue
+                if journal is None:
+                    journal = _begin(plan, stack)
+                if n not in announced:
+                    problem = problem or _announce(journal, {n: operation}, plan.root)
+                if problem is not None:
+                    yield replace(operation, status=Status.FAILED, error=problem)
+                    continue
+                done = _carry_out(operation, journal.part(n, operation.target.parent), digest_of)
+                journal.end(n, done=done.status is Status.NEW)
+                yield done
+        if journal is not None:
+            journal.finish()
 
 
-def _is_there(operation: Operation) -> bool:
+def _begin(plan: Plan, stack: contextlib.ExitStack) -> Journal:
+    stack.enter_context(locked(plan.root))
+    return stack.enter_context(Journal.create(plan))
+
+
+def _is_to_do(operation: Operation) -> bool:
     # Should the same picture, from elsewhere, have failed to get there, this one is needed.
-    return operation.status is Status.THERE and os.path.lexists(operation.target)
+    # It is announced no earlier: until then its target is not its own.
+    if operation.status is Status.THERE:
+        return not os.path.lexists(operation.target)
+    return operation.status is Status.NEW
+
+
+def _announce(journal: Journal, operations: dict[int, Operation], root: Path) -> KyaraError | None:
+    try:
+        if operations:
+            journal.begin(operations, root)
+    except OutputError as error:
+        return error
+    return None
+
+
+def _carry_out(operation: Operation, part: Path, digest_of: Callable[[Path], bytes]) -> Operation:
+    target = operation.target
+    try:
+        _make_folder(target.parent)
+        _do(operation, part)
+    except OSError as error:
+        if isinstance(error, FileExistsError) and _holds(target, operation.digest, digest_of):
+            return replace(operation, status=Status.THERE)
+        problem = OutputError(
+            f"cannot {operation.action.value} it to {printable(str(target))}: "
+            f"{error.strerror or error}",
+            where=operation.source,
+        )
+        return replace(operation, status=Status.FAILED, error=problem)
+    return replace(operation, status=Status.NEW)
+
+
+def _do(operation: Operation, part: Path) -> None:
+    source, target = operation.source, operation.target
+    match operation.action:
+        case Action.COPY:
+            copy_file(source, target, part)
+        case Action.MOVE:
+            move_file(source, target, part)
+        case Action.LINK:
+            hard_link(source, target)
+        case Action.SYMLINK:
+            symbolic_link(source, target)
+
+
+def _holds(target: Path, digest: bytes, digest_of: Callable[[Path], bytes]) -> bool:
+    try:
+        return digest_of(target) == digest
+    except OSError:
+        return False
 
 
 def _make_folder(folder: Path) -> None:
@@ -51,55 +128,3 @@ def _make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except FileExistsError as error:
         raise NotADirectoryError(errno.ENOTDIR, "a file is in place of the folder") from error
-
-
-def _copy(source: Path, target: Path) -> None:
-    part = target.parent / f".kyara-{secrets.token_hex(8)}.part"
-    try:
-        shutil.copyfile(source, part)
-        shutil.copystat(source, part)
-        _put_in_place(part, target)
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            part.unlink()
-
-
-def _move(source: Path, target: Path) -> None:
-    if source.is_symlink():
-        _copy(source, target)  # a relative link would not survive a move; its picture does
-    else:
-        try:
-            os.link(source, target)
-        except FileExistsError:
-            raise
-        except OSError:  # another file system, or one without links
-            _copy(source, target)
-    try:
-        source.unlink()
-    except OSError:
-        target.unlink()  # a picture that may not leave is not in two places either
-        raise
-
-
-def _link(source: Path, target: Path) -> None:
-    try:
-        os.link(source.resolve(), target)
-    except OSError as error:
-        if error.errno == errno.EXDEV:
-            raise OSError(error.errno, "links do not reach another disk, use --copy") from error
-        raise
-
-
-def _put_in_place(part: Path, target: Path) -> None:
-    # A hard link fails where the name is taken; renaming would silently replace that file.
-    try:
-        os.link(part, target)
-    except FileExistsError:
-        raise
-    except OSError:  # a file system without links (FAT, some network shares)
-        if os.path.lexists(target):
-            raise FileExistsError(errno.EEXIST, "a file of that name is there") from None
-        part.rename(target)
-
-
-_ACTIONS = {Action.COPY: _copy, Action.MOVE: _move, Action.LINK: _link}

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from kyara.errors import KyaraError, OutputError
 
-__all__ = ["Action", "Filing", "Operation", "Status", "make_plan"]
+__all__ = ["Action", "Filing", "Operation", "Plan", "Status", "make_plan"]
 
 
 class Action(str, Enum):
@@ -21,6 +21,9 @@ class Action(str, Enum):
     COPY = "copy"
     MOVE = "move"
     LINK = "link"
+    """A hard link: a second name of the same file."""
+    SYMLINK = "symlink"
+    """A symbolic link: a file that leads to the picture."""
 
 
 class Status(str, Enum):
@@ -53,12 +56,28 @@ class Operation:
     error: KyaraError | None = None
 
 
+@dataclass(frozen=True)
+class Plan:
+    """Operations that are shown, carried out and undone as one thing.
+
+    Attributes:
+        root: the folder that all targets lie in.
+        inbox: where the pictures were looked for, if anywhere.
+    """
+
+    root: Path
+    operations: tuple[Operation, ...]
+    inbox: Path | None = None
+
+
 def make_plan(
     filings: Iterable[Filing],
     root: Path,
     action: Action,
     digest_of: Callable[[Path], bytes],
-) -> list[Operation]:
+    *,
+    inbox: Path | None = None,
+) -> Plan:
     """Choose a target for each picture in a folder below `root`.
 
     A picture keeps its name. Where another picture has that name (also in other case, for
@@ -71,7 +90,8 @@ def make_plan(
     """
     filings = list(filings)
     names = _Names((root / filing.folder for filing in filings), digest_of)
-    return [_plan_one(filing, root, action, names) for filing in filings]
+    operations = (_plan_one(filing, root, action, names) for filing in filings)
+    return Plan(root, tuple(operations), inbox)
 
 
 def _plan_one(filing: Filing, root: Path, action: Action, names: _Names) -> Operation:

@@ -4,26 +4,24 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 from kyara.encode.cache import EmbeddingCache, FileState, digest_with
 from kyara.encode.encoder import Encoder
-from kyara.encode.pipeline import EmbeddedPicture, embed_pictures
+from kyara.encode.pipeline import embed_pictures
 from kyara.errors import PictureError, UsageError
 from kyara.identify.answer import Answer, answer_pictures
 from kyara.identify.decision import Judge
-from kyara.identify.references import CharacterFolder, build_gallery
+from kyara.identify.references import CharacterFolder, load_gallery
 from kyara.organise.apply import apply_plan
-from kyara.organise.plan import Action, Filing, Operation, Status, make_plan
+from kyara.organise.plan import Action, Filing, Operation, Plan, Status, make_plan
+from kyara.organise.undo import recover
 from kyara.pictures.find import find_pictures
-from kyara.types import Aggregation
+from kyara.types import Aggregation, Progress
 
-__all__ = ["Progress", "SortRequest", "SortResult", "sort_pictures"]
-
-Progress = Callable[[str, int], AbstractContextManager[Callable[[], None]]]
-"""Opens a progress bar of that label and length; its value is called once per item."""
+__all__ = ["SortRequest", "SortResult", "carry_out", "sort_pictures"]
 
 
 @dataclass(frozen=True)
@@ -50,11 +48,13 @@ class SortResult:
 
     Attributes:
         bad_references: references that could not be used.
-        interrupted: Ctrl-C came; the operations that were not begun are missing.
+        plan: what was or would be done.
+        interrupted: Ctrl-C came; the operations that were not begun are missing in `answers`.
     """
 
     answers: list[tuple[Answer, Operation | None]]
     bad_references: list[PictureError]
+    plan: Plan
     interrupted: bool = False
 
 
@@ -72,16 +72,19 @@ def sort_pictures(
     """Identify the pictures of the inbox; then copy, move or link them, unless a dry run.
 
     The folders that results go to and that references come from are not searched, should
-    they lie within the inbox. Interrupted (Ctrl-C) while files are handled, it returns what
+    they lie within the inbox; a folder of references that is itself the inbox is
+    sorted. Interrupted (Ctrl-C) while files are handled, it returns what
     was done; earlier, nothing was done yet, and KeyboardInterrupt passes through.
 
     Raises:
         UsageError: the inbox is missing, or it or a character has no usable picture, or the
             results cannot go where they should.
+        OutputError: the journal cannot be begun; nothing was done.
     """
     _check_places(request)
-    skip = [request.out, *(character.folder for character in request.cast)]
-    paths = find_pictures([request.inbox], skip=skip)
+    if not request.dry_run:
+        recover(request.out)
+    paths = find_pictures([request.inbox], skip=_passed_over(request))
     if not paths:
         raise UsageError("no pictures are here", where=request.inbox)
     answers, bad_references = _identify_all(paths, request, encoder, cache, progress)
@@ -90,14 +93,53 @@ def sort_pictures(
         for answer in answers
         if answer.digest is not None and answer.character is not None
     ]
-    plan = make_plan(filings, request.out, request.action, lambda p: digest_with(cache, p))
-    interrupted = False
-    if not request.dry_run:
-        plan, interrupted = _carry_out(plan, cache, progress)
-    of_source = {operation.source: operation for operation in plan}
-    return SortResult(
-        [(answer, of_source.get(answer.path)) for answer in answers], bad_references, interrupted
+    plan = make_plan(
+        filings,
+        request.out,
+        request.action,
+        lambda path: digest_with(cache, path),
+        inbox=request.inbox,
     )
+    done, interrupted = list(plan.operations), False
+    if not request.dry_run:
+        done, interrupted = carry_out(plan, cache=cache, progress=progress)
+    of_source = {operation.source: operation for operation in done}
+    return SortResult(
+        [(answer, of_source.get(answer.path)) for answer in answers],
+        bad_references,
+        plan,
+        interrupted,
+    )
+
+
+def carry_out(
+    plan: Plan, *, cache: EmbeddingCache | None = None, progress: Progress = _silent
+) -> tuple[list[Operation], bool]:
+    """Apply the plan; returns the operations that were begun, and whether Ctrl-C came.
+
+    Raises:
+        OutputError: the journal cannot be begun; nothing was done.
+    """
+    done: list[Operation] = []
+    interrupted = False
+    try:
+        with progress("files", len(plan.operations)) as tick, closing(apply_plan(plan)) as doing:
+            for operation in doing:
+                done.append(operation)
+                tick()
+    except KeyboardInterrupt:
+        interrupted = True
+    if cache is not None:
+        # So that the next run knows what lies there without reading it.
+        made = [o for o in done if o.status is Status.NEW and o.target.exists()]
+        cache.remember([(FileState.of(o.target), o.digest) for o in made])
+    return done, interrupted
+
+
+def _passed_over(request: SortRequest) -> list[Path]:
+    inbox = os.path.realpath(request.inbox)
+    references = [character.folder for character in request.cast]
+    return [request.out, *(f for f in references if os.path.realpath(f) != inbox)]
 
 
 def _check_places(request: SortRequest) -> None:
@@ -117,16 +159,7 @@ def _identify_all(
     cache: EmbeddingCache | None,
     progress: Progress,
 ) -> tuple[list[Answer], list[PictureError]]:
-    bad_references: list[PictureError] = []
-    references = sum(len(find_pictures([character.folder])) for character in request.cast)
-    with progress("references", references) as tick:
-
-        def note(picture: EmbeddedPicture) -> None:
-            tick()
-            if picture.error is not None:
-                bad_references.append(picture.error)
-
-        gallery = build_gallery(request.cast, encoder, cache=cache, on_picture=note)
+    gallery, bad_references = load_gallery(request.cast, encoder, cache=cache, progress=progress)
     answers = []
     with progress("pictures", len(paths)) as tick:
         embedded = embed_pictures(paths, encoder, cache=cache)
@@ -134,22 +167,3 @@ def _identify_all(
             answers.append(answer)
             tick()
     return answers, bad_references
-
-
-def _carry_out(
-    plan: list[Operation], cache: EmbeddingCache | None, progress: Progress
-) -> tuple[list[Operation], bool]:
-    done: list[Operation] = []
-    interrupted = False
-    try:
-        with progress("files", len(plan)) as tick:
-            for operation in apply_plan(plan):
-                done.append(operation)
-                tick()
-    except KeyboardInterrupt:
-        interrupted = True
-    if cache is not None:
-        # So that the next run knows what lies there without reading it.
-        made = [o for o in done if o.status is Status.NEW and o.target.exists()]
-        cache.remember([(FileState.of(o.target), o.digest) for o in made])
-    return done, interrupted

@@ -19,7 +19,7 @@ from kyara.errors import PictureError, one_line
 from kyara.pictures.files import open_regular
 from kyara.pictures.progressive import without_fine_scans
 
-__all__ = ["Picture", "decode", "flatten", "read_bytes"]
+__all__ = ["Picture", "StoredSize", "decode", "flatten", "measure", "read_bytes"]
 
 # Flattening and padding use white: it is the paper of most drawings.
 PAPER = (255, 255, 255)
@@ -58,6 +58,48 @@ class Picture:
     image: Image.Image
     width: int
     height: int
+
+
+@dataclass(frozen=True)
+class StoredSize:
+    """The size of a picture as its file stores it, before it is turned upright.
+
+    Attributes:
+        width, height: in pixels.
+        orientation: how it must be turned (EXIF 2.3: 1 to 8).
+    """
+
+    width: int
+    height: int
+    orientation: int
+
+    @property
+    def upright(self) -> tuple[int, int]:
+        """(width, height) of the upright picture."""
+        size = (self.width, self.height)
+        return size[::-1] if self.orientation in _SWAPS_SIDES else size
+
+
+def measure(path: str | os.PathLike[str]) -> StoredSize:
+    """The stored size of the picture at `path`, from its header.
+
+    Raises:
+        PictureError: it cannot be read, or is not a picture.
+    """
+    _prepare_pillow()
+    try:
+        with open_regular(path) as stream, Image.open(stream) as opened:
+            if opened.format in _PROGRAMS:
+                raise UnidentifiedImageError
+            orientation = opened.getexif().get(ExifTags.Base.Orientation, 1)
+            width, height = opened.size
+            if opened.format == "TIFF" and orientation in _SWAPS_SIDES:
+                width, height = height, width  # of TIFF alone, Pillow tells the upright size
+            return StoredSize(width, height, orientation if orientation in _TRANSPOSE else 1)
+    except UnidentifiedImageError:
+        raise PictureError("not a picture", where=path) from None
+    except Exception as error:  # as in decode()
+        raise PictureError(f"the picture is broken: {one_line(error)}", where=path) from error
 
 
 def read_bytes(path: str | os.PathLike[str]) -> bytes:

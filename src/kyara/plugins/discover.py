@@ -15,7 +15,7 @@ from functools import partial
 from importlib.metadata import entry_points
 from pathlib import Path
 
-from kyara.encode.device import CPU, Device
+from kyara.encode.device import CPU, Device, require_onnx_device
 from kyara.encode.encoder import Backend, Encoder
 from kyara.encode.onnx import OnnxBackend
 from kyara.errors import KyaraError, PluginError, printable
@@ -86,14 +86,18 @@ def open_encoder(name_or_directory: str = DEFAULT_PLUGIN, device: Device = CPU) 
 
     Raises:
         PluginError: there is no such plugin, or it is not as it should be.
+        DeviceError: it is an ONNX plugin, and ONNX Runtime cannot use the device.
     """
     directory = plugin_directory(name_or_directory).resolve()
     manifest = load_manifest(directory)
     identity = identity_of(manifest, directory)
-    make: Callable[[], Backend] = partial(OnnxBackend, directory, manifest, device)
+    make: Callable[[], Backend]
     if manifest.model.entry:
         entry_file(directory, manifest)
         make = partial(run_entry, directory, manifest, identity, device)
+    else:
+        require_onnx_device(device)
+        make = partial(OnnxBackend, directory, manifest, device)
     # Code of others may not be safe to call from several threads; ONNX Runtime is.
     concurrent = not manifest.model.entry
     return Encoder(identity, manifest, make, concurrent=concurrent, directory=directory)

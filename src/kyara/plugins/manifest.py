@@ -23,8 +23,10 @@ __all__ = [
     "InputSpec",
     "Logistic",
     "Manifest",
+    "MetricSpec",
     "ModelSpec",
     "PluginSpec",
+    "ReferencesSpec",
     "TrainingSpec",
     "identity_of",
     "is_plugin_name",
@@ -102,11 +104,31 @@ class InputSpec(_Table, kw_only=True, frozen=True, forbid_unknown_fields=True):
 class EmbeddingSpec(_Table, kw_only=True, frozen=True, forbid_unknown_fields=True):
     """`[embedding]`: its dimension, and how two of them are compared.
 
-    `plugin` means that the object returned by the entry has `similarity(a, b)`.
+    `plugin` means that the object returned by the entry has `similarity(a, b)`; `network`
+    that `[metric]` names a network of its own for it. With that one, embeddings keep the
+    length that the first network gives them.
     """
 
     dimension: Annotated[int, msgspec.Meta(ge=1)]
-    similarity: Literal["cosine", "plugin"] = "cosine"
+    similarity: Literal["cosine", "plugin", "network"] = "cosine"
+
+
+class MetricSpec(_Table, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """`[metric]`: a network from embeddings (n, d) to their distances (n, n).
+
+    The score of two pictures is minus their distance.
+
+    Attributes:
+        weights, sha256, input, output: see `ModelSpec`.
+        threshold: the distance up to which two pictures show the same character, as those
+            measured who made the network; for verdicts where there is no calibration.
+    """
+
+    weights: str
+    sha256: str = ""
+    input: str = ""
+    output: str = ""
+    threshold: float | None = None
 
 
 class TrainingSpec(_Table, kw_only=True, frozen=True, forbid_unknown_fields=True):
@@ -117,22 +139,41 @@ class TrainingSpec(_Table, kw_only=True, frozen=True, forbid_unknown_fields=True
     config: str = ""
 
 
-class Logistic(_Table, kw_only=True, frozen=True, forbid_unknown_fields=True):
+class Logistic(_Table, kw_only=True, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """probability = 1 / (1 + exp(-(slope * score + intercept))), after Platt (1999).
 
-    `threshold` is the score from which on Kyara says yes.
+    Attributes:
+        threshold: the score from which on Kyara says yes.
+        fpr_1, fpr_0_1: the scores that 1 % and 0.1 % of the trials with different characters
+            reach, where that was measured.
     """
 
     slope: float
     intercept: float
     threshold: float
+    fpr_1: float | None = None
+    fpr_0_1: float | None = None
 
 
-class CalibrationSpec(_Table, kw_only=True, frozen=True, forbid_unknown_fields=True):
+class ReferencesSpec(_Table, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """`[[calibration.by_references]]`: the curves for a character with so many references."""
+
+    references: Annotated[int, msgspec.Meta(ge=1)]
+    any: Logistic
+    avg: Logistic
+
+
+class CalibrationSpec(
+    _Table, kw_only=True, frozen=True, forbid_unknown_fields=True, omit_defaults=True
+):
     """`[calibration]`: probabilities and thresholds, with what they were measured on.
 
     `pair` is for two pictures; `any` and `avg` are for a picture against a character's
-    references, aggregated in that way.
+    references, aggregated in that way, however many there are.
+
+    Attributes:
+        by_references: `any` and `avg` by the number of references, rising; between two
+            numbers, what is in between on a logarithmic scale.
     """
 
     data: str
@@ -140,6 +181,7 @@ class CalibrationSpec(_Table, kw_only=True, frozen=True, forbid_unknown_fields=T
     pair: Logistic
     any: Logistic
     avg: Logistic
+    by_references: tuple[ReferencesSpec, ...] = ()
 
 
 class BackendSpec(_Table, kw_only=True, frozen=True, forbid_unknown_fields=True):
@@ -172,6 +214,7 @@ class Manifest(_Table, kw_only=True, frozen=True, forbid_unknown_fields=True):
     model: ModelSpec
     input: InputSpec
     embedding: EmbeddingSpec
+    metric: MetricSpec | None = None
     training: TrainingSpec = TrainingSpec()
     calibration: CalibrationSpec | None = None
     backend: BackendSpec | None = None
@@ -207,28 +250,38 @@ def is_plugin_name(text: str) -> bool:
 
 def _checks(manifest: Manifest) -> Iterator[tuple[bool, str]]:
     """What types cannot say: whether it is wrong, and the line that says so."""
-    plugin, model = manifest.plugin, manifest.model
+    plugin, model, calibration = manifest.plugin, manifest.model, manifest.calibration
     for key, value in (("name", plugin.name), ("version", plugin.version)):
         words = f"[plugin] {key} = {value!r}: only letters, digits and . _ + - can be in it"
         yield not is_plugin_name(value), words
     yield not model.weights and not model.entry, "[model] names neither weights nor an entry"
-    weights = PurePosixPath(model.weights)
-    outside = weights.is_absolute() or ".." in weights.parts
-    yield outside, "[model] weights must lie in the plugin's directory"
+    for table, named in (("model", model), ("metric", manifest.metric)):
+        weights = PurePosixPath(named.weights if named else "")
+        outside = weights.is_absolute() or ".." in weights.parts
+        yield outside, f"[{table}] weights must lie in the plugin's directory"
+        digest = named.sha256 if named else ""
+        yield (
+            bool(digest) and not _DIGEST.fullmatch(digest),
+            f"[{table}] sha256: expected 64 hexadecimal digits",
+        )
     malformed = bool(model.entry) and not _ENTRY.fullmatch(model.entry)
     yield malformed, f'[model] entry = {model.entry!r}: expected "module:function"'
-    malformed = bool(model.sha256) and not _DIGEST.fullmatch(model.sha256)
-    yield malformed, "[model] sha256: expected 64 hexadecimal digits"
     if manifest.backend is not None:
         parameters = PurePosixPath(manifest.backend.parameters)
         outside = parameters.is_absolute() or ".." in parameters.parts
         yield outside, "[backend] parameters must lie in the plugin's directory"
         malformed = not _DIGEST.fullmatch(manifest.backend.sha256)
         yield malformed, "[backend] sha256: expected 64 hexadecimal digits"
-        own = manifest.embedding.similarity == "plugin"
+        own = manifest.embedding.similarity != "cosine"
         yield own, '[backend] is for similarity = "cosine"'
+    counts = [n.references for n in calibration.by_references] if calibration else []
+    yield counts != sorted(set(counts)), "[calibration] by_references: the numbers must rise"
     lonely = manifest.embedding.similarity == "plugin" and not model.entry
     yield lonely, 'similarity = "plugin" needs an entry'
+    networked = manifest.embedding.similarity == "network"
+    yield networked and not manifest.metric, 'similarity = "network" needs [metric]'
+    yield bool(manifest.metric) and not networked, '[metric] is for similarity = "network"'
+    yield networked and bool(model.entry), 'an entry has similarity = "cosine" or "plugin"'
 
 
 def save_manifest(manifest: Manifest, directory: Path) -> None:
@@ -242,15 +295,18 @@ def save_manifest(manifest: Manifest, directory: Path) -> None:
 def identity_of(manifest: Manifest, directory: Path) -> str:
     """The encoder's id: it changes whenever its embeddings could.
 
-    Digested are the tables `[model]`, `[input]` and `[embedding]`; the weights, by their
-    digest in the manifest if it has one; and for a plugin that brings code all its files
-    but the manifest, the card and hidden ones.
+    Digested are the tables `[model]`, `[input]`, `[embedding]` and `[metric]`; the weights, by
+    their digest in the manifest if it has one; and for a plugin that brings code all its
+    files but the manifest, the card and hidden ones.
 
     Raises:
         PluginError: one of these files cannot be read.
     """
     sha = hashlib.sha256()
-    sha.update(msgspec.json.encode([manifest.model, manifest.input, manifest.embedding]))
+    tables: list[_Table] = [manifest.model, manifest.input, manifest.embedding]
+    if manifest.metric is not None:
+        tables.append(manifest.metric)
+    sha.update(msgspec.json.encode(tables))
     for path in _digested_files(manifest, directory):
         sha.update(path.relative_to(directory).as_posix().encode("utf-8", "surrogateescape"))
         sha.update(b"\0")
@@ -263,8 +319,9 @@ def identity_of(manifest: Manifest, directory: Path) -> str:
 
 def _digested_files(manifest: Manifest, directory: Path) -> Iterator[Path]:
     if not manifest.model.entry:
-        if not manifest.model.sha256:
-            yield directory / manifest.model.weights
+        for named in (manifest.model, manifest.metric):
+            if named is not None and not named.sha256:
+                yield directory / named.weights
         return
     words_only = {MANIFEST, manifest.plugin.card}
     if manifest.backend is not None:  # judges embeddings, makes none

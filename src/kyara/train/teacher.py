@@ -15,7 +15,7 @@ from kyara.encode.encoder import Encoder
 from kyara.errors import DataError
 from kyara.evaluate.baselines import BASELINES, baseline
 from kyara.evaluate.dataset import Dataset
-from kyara.evaluate.suite import embed_labelled
+from kyara.evaluate.embed import embed_labelled
 from kyara.plugins.discover import open_encoder
 from kyara.train.config import DistilConfig
 from kyara.types import FloatArray, normalised

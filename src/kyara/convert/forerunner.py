@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import pickle
 import re
-import tempfile
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,21 +21,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from kyara.errors import DataError, KyaraError, OutputError, UsageError, one_line, printable
-from kyara.plugins.manifest import (
-    InputSpec,
-    Manifest,
-    PluginSpec,
-    TrainingSpec,
-    is_plugin_name,
-)
+from kyara.convert.directory import CARD, new_plugin, plugin_name
+from kyara.errors import DataError, KyaraError, UsageError, one_line, printable
+from kyara.plugins.manifest import InputSpec, Manifest, PluginSpec, TrainingSpec
 from kyara.train.config import ModelConfig
 from kyara.train.export import export_onnx, today, write_plugin
 from kyara.train.model import EmbeddingNet
 
 __all__ = ["Checkpoint", "as_net", "convert", "read_checkpoint"]
-
-CARD = "CARD.md"
 
 
 @dataclass(frozen=True)
@@ -65,21 +57,12 @@ def convert(
         DataError, KyaraError: the checkpoint is not one, or its ONNX graph differs.
         OutputError: `directory` cannot be written.
     """
-    name = _plugin_name(name, checkpoint)
-    _check_free(directory)
-    read = read_checkpoint(checkpoint)
-    net = as_net(read, checkpoint)
-    try:
-        directory.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".kyara-", dir=directory.parent) as folder:
-            made = Path(folder) / "plugin"
-            manifest = _write(net, made, name, size, len(read.weight), checkpoint)
-            (made / CARD).write_text(_card(manifest, read.args, checkpoint), encoding="utf-8")
-            if directory.is_dir():
-                directory.rmdir()  # it is empty; not every system renames onto a folder
-            made.rename(directory)
-    except OSError as error:
-        raise OutputError(f"cannot write it: {error.strerror or error}", where=directory) from error
+    name = plugin_name(name, checkpoint.stem)
+    with new_plugin(directory) as made:
+        read = read_checkpoint(checkpoint)
+        net = as_net(read, checkpoint)
+        manifest = _write(net, made, name, size, len(read.weight), checkpoint)
+        (made / CARD).write_text(_card(manifest, read.args, checkpoint), encoding="utf-8")
     return manifest
 
 
@@ -206,31 +189,9 @@ def _few(keys: list[str]) -> str:
     return shown if len(keys) <= 3 else f"{shown} and {len(keys) - 3} more"
 
 
-def _plugin_name(name: str | None, checkpoint: Path) -> str:
-    if name is None:
-        name = re.sub(r"[^A-Za-z0-9_.-]+", "_", checkpoint.stem).lstrip("_.-") or "converted"
-    if not is_plugin_name(name):
-        raise UsageError(
-            f"{name!r} cannot be the name of a plugin", hint="letters, digits and . _ + - can"
-        )
-    return name
-
-
-def _check_free(directory: Path) -> None:
-    try:
-        taken = directory.is_symlink() or (directory.exists() and any(directory.iterdir()))
-    except NotADirectoryError:
-        taken = True
-    except OSError as error:
-        raise OutputError(f"cannot look into it: {error.strerror}", where=directory) from error
-    if taken:
-        raise UsageError("something is there already", where=directory, hint="choose another --out")
-
-
 def _write(
     net: EmbeddingNet, made: Path, name: str, size: int, dimension: int, checkpoint: Path
 ) -> Manifest:
-    made.mkdir()
     graph = made.parent / "graph.onnx"
     export_onnx(net, size, graph)
     manifest = write_plugin(

@@ -22,9 +22,9 @@ from PIL import Image  # noqa: E402
 from torch import nn  # noqa: E402
 from torchvision import models, transforms  # noqa: E402
 
+from kyara.convert.forerunner import read_checkpoint  # noqa: E402
 from kyara.plugins.discover import open_encoder  # noqa: E402
 from kyara.plugins.manifest import load_manifest  # noqa: E402
-from kyara.train.forerunner import read_checkpoint  # noqa: E402
 
 pytestmark = pytest.mark.train
 

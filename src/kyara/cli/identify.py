@@ -1,0 +1,219 @@
+"""`kyara identify`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from kyara.cli.console import Tick, print_table, progress
+from kyara.cli.decision import decision_for
+from kyara.cli.main import EXIT_INTERRUPTED
+from kyara.cli.options import (
+    CAST_HELP,
+    encoder_options,
+    gallery_options,
+    open_cache,
+    open_encoder_for,
+    report_skipped,
+)
+from kyara.cli.taking import Taking, taking_options
+from kyara.errors import KyaraError, UsageError, printable
+
+if TYPE_CHECKING:
+    from kyara.cli.incoming import Asked
+    from kyara.export.rows import DetectionRow
+    from kyara.identify.answer import Answer
+
+EXAMPLE = """
+\b
+Examples:
+    kyara identify picture.png --refs cast
+    find . -name '*.png' -print0 | kyara identify - -0 --refs cast --json
+    kyara identify inbox --refs cast --json | jq -r 'select(.margin < 0.1) | .path'
+"""
+
+
+@click.command("identify", epilog=EXAMPLE + CAST_HELP)
+@click.argument("pictures", nargs=-1, required=True, type=click.Path(readable=False))
+@gallery_options
+@click.option(
+    "--top",
+    default=3,
+    show_default=True,
+    metavar="N",
+    type=click.IntRange(min=1),
+    help="Characters to name for each detection.",
+)
+@click.option(
+    "--nearest",
+    default=1,
+    show_default=True,
+    metavar="N",
+    type=click.IntRange(min=1),
+    help="References to name for each of these characters.",
+)
+@click.option("-0", "--null", "nul", is_flag=True, help="Paths on stdin end with NUL, not lines.")
+@click.option("--json", "output", flag_value="json", help="One JSON object per detection and line.")
+@click.option("--csv", "output", flag_value="csv", help="CSV, one row per detection.")
+@taking_options
+@encoder_options
+def command(
+    pictures: tuple[str, ...],
+    cast: Path,
+    mode: str | None,
+    threshold: float | None,
+    at_fpr: float | None,
+    always_name: bool,
+    calibration: Path | None,
+    top: int,
+    nearest: int,
+    nul: bool,
+    output: str | None,
+    sidecars: tuple[str, ...],
+    report: Path | None,
+    plugin: str | None,
+    device: str,
+    no_cache: bool,
+) -> int:
+    """Who is drawn in these PICTURES (files or folders)?
+
+    For each detection (now: the whole picture) the characters that it is most like, with score
+    and probability, the margin to the next, and the reference pictures that say so; or
+    `unknown`. No picture is copied, moved or changed.
+
+    `-` stands for a list on stdin: paths, or JSON objects with a `path`, one per line. With
+    --json each answer is printed as soon as it is known, with all that its object said; so
+    this can stand in a pipe.
+    """
+    from kyara.cli.incoming import STDIN, asked_for
+    from kyara.encode.pipeline import embed_pictures
+    from kyara.identify.answer import answer_pictures
+    from kyara.identify.references import load_gallery, read_cast
+
+    listed = STDIN in pictures
+    if nul and not listed:
+        raise click.UsageError("-0 is about a list on stdin: name `-` as well")
+    encoder = open_encoder_for(plugin, device)
+    judge, least = decision_for(encoder, mode, threshold, at_fpr, always_name, calibration)
+    characters = read_cast(cast)
+    taking = Taking(sidecars, report, encoder.id)
+    printer = _Printer(output, top)
+    problems: list[KyaraError] = []
+    with open_cache(no_cache) as cache:
+        gallery, bad_references = load_gallery(characters, encoder, cache=cache, progress=progress)
+        answers_of = partial(
+            answer_pictures,
+            gallery=gallery,
+            encoder=encoder,
+            judge=judge,
+            threshold=least,
+            top=max(top, 2),
+            nearest=nearest,
+        )
+        folders = [character.folder for character in characters]
+        batches = asked_for(pictures, nul=nul, skip=folders, complain=problems.append)
+        try:
+            for batch in batches:
+                embedded = embed_pictures([one.path for one in batch], encoder, cache=cache)
+                with _bar(0 if listed else len(batch), output) as tick:
+                    for asked, picture in zip(batch, embedded, strict=True):
+                        answers = list(answers_of([picture]))
+                        printer.show(asked, answers)
+                        taking.add(answers, picture.path)
+                        tick()
+        except KeyboardInterrupt:
+            printer.finish()
+            click.echo("kyara: interrupted", err=True)
+            return EXIT_INTERRUPTED
+    printer.finish()
+    if not printer.pictures and not problems and not listed:
+        raise UsageError("no pictures are here", where=pictures[0])
+    total = printer.pictures + len(problems) + len(bad_references)
+    problems = [*bad_references, *problems, *printer.errors]
+    taken = taking.finish()
+    return report_skipped([str(problem) for problem in problems], total) or taken
+
+
+def _bar(total: int, output: str | None) -> AbstractContextManager[Tick]:
+    # Answers that run over the terminal are progress enough.
+    return progress("pictures", 0 if output and sys.stdout.isatty() else total)
+
+
+class _Printer:
+    """Prints answers as they come; keeps those of the table, which needs them all.
+
+    Attributes:
+        pictures: how many were shown.
+        errors: why some of them have no answer.
+    """
+
+    def __init__(self, output: str | None, top: int) -> None:
+        from kyara.export.rows import CSV_COLUMNS
+
+        self.pictures = 0
+        self.errors: list[KyaraError] = []
+        self._output = output
+        self._top = top
+        self._rows: list[DetectionRow] = []
+        if output == "csv":
+            sys.stdout.write(",".join(CSV_COLUMNS) + "\n")
+
+    def show(self, asked: Asked, answers: Sequence[Answer]) -> None:
+        """The answers for one picture."""
+        from kyara.export.rows import csv_line, detection_row, json_line
+
+        self.pictures += 1
+        for number, answer in enumerate(answers):
+            row = detection_row(answer, number, self._top)
+            if self._output == "json":
+                sys.stdout.write(json_line(row, asked.extra))
+            elif self._output == "csv":
+                sys.stdout.write(csv_line(row))
+            else:
+                self._rows.append(row)
+            if answer.error is not None:
+                self.errors.append(answer.error)
+        sys.stdout.flush()  # for the next in the pipe
+
+    def finish(self) -> None:
+        """Print the table, if that was asked for."""
+        if not self._rows:
+            return
+        columns = [
+            ("picture", "left"),
+            ("answer", "left"),
+            ("most like", "left"),
+            ("score", "right"),
+            ("probability", "right"),
+            ("margin", "right"),
+            ("nearest reference", "left"),
+        ]
+        print_table(columns, (line for row in self._rows for line in _lines(row)))
+
+
+def _lines(row: DetectionRow) -> Iterator[tuple[str, ...]]:
+    """The row as lines of the table: one for each candidate."""
+    answer = row.character or f"({row.error})"
+    if not row.candidates:
+        yield (printable(row.path), printable(answer), "", "", "", "", "")
+    for n, candidate in enumerate(row.candidates):
+        nearest = (f"{near['path']} {near['score']:.2f}" for near in candidate["nearest"])
+        yield (
+            "" if n else printable(row.path),
+            "" if n else printable(answer),
+            printable(candidate["character"]),
+            f"{candidate['score']:.2f}",
+            _figure(candidate["probability"]),
+            "" if n else _figure(row.margin),
+            "\n".join(map(printable, nearest)),
+        )
+
+
+def _figure(value: float | None) -> str:
+    return "" if value is None else f"{value:.2f}"

@@ -1,0 +1,114 @@
+"""The pictures that a command is asked about: named on the command line, or told on stdin."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from kyara.errors import DataError, KyaraError, UsageError
+from kyara.pictures.find import find_pictures
+
+__all__ = ["STDIN", "Asked", "asked_for"]
+
+STDIN = "-"
+LONGEST_LINE = 1 << 24
+"""Bytes. What is longer is no list of pictures."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A picture, and what else its line on stdin said of it."""
+
+    path: Path
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+def asked_for(
+    pictures: Sequence[str],
+    *,
+    nul: bool,
+    skip: Iterable[Path],
+    complain: Callable[[KyaraError], None],
+) -> Iterator[list[Asked]]:
+    """The pictures of the command line in one batch; those of stdin (`-`) in batches of what
+    has arrived, so that nobody waits for an answer because the list goes on.
+
+    A line is a path, or a JSON object with the key `path`. A folder stands for the pictures
+    in it.
+
+    Args:
+        nul: stdin holds paths that end with NUL, as `find -print0` prints them.
+        skip: folders that are not entered.
+        complain: told of what cannot be used; the rest goes on.
+    """
+    skip = list(skip)
+    named = [name for name in pictures if name != STDIN]
+    batch = [asked for name in named for asked in _expanded(Asked(Path(name)), skip, complain)]
+    if batch:
+        yield batch
+    if STDIN not in pictures:
+        return
+    for lines in _arriving(sys.stdin.fileno(), b"\0" if nul else b"\n"):
+        batch = []
+        for line in lines:
+            try:
+                asked = Asked(Path(os.fsdecode(line))) if nul else _parsed(line)
+            except KyaraError as error:
+                complain(error)
+            else:
+                batch += _expanded(asked, skip, complain)
+        if batch:
+            yield batch
+
+
+def _expanded(
+    asked: Asked, skip: Iterable[Path], complain: Callable[[KyaraError], None]
+) -> Iterator[Asked]:
+    try:
+        for path in find_pictures([asked.path], skip=skip):
+            yield Asked(path, asked.extra)
+    except KyaraError as error:
+        complain(error)
+
+
+def _arriving(stream: int, separator: bytes) -> Iterator[list[bytes]]:
+    """The items that end with `separator`, empty ones left out, as they come."""
+    rest = b""
+    # Not through Python's buffer, which would wait until it is full.
+    while data := os.read(stream, 1 << 16):
+        *items, rest = (rest + data).split(separator)
+        if len(rest) > LONGEST_LINE:
+            raise UsageError("this is not a list of pictures: a line has no end", where="stdin")
+        yield [item for item in items if item.strip(b"\r")]
+    if rest.strip(b"\r"):
+        yield [rest]
+
+
+def _parsed(line: bytes) -> Asked:
+    line = line.removeprefix(b"\xef\xbb\xbf").removesuffix(b"\r")  # as Windows writes lists
+    if not line.startswith(b"{"):
+        return Asked(Path(os.fsdecode(line)))
+    try:
+        found = json.loads(line.decode("utf-8", "surrogateescape"))
+    except (ValueError, RecursionError) as error:
+        if not line.startswith(b'{"'):
+            return Asked(Path(os.fsdecode(line)))  # a file may be called {1}.png
+        raise _bad_line(line, "this is not JSON") from error
+    path = found.get("path")
+    if not isinstance(path, str) or not path or "\0" in path:
+        raise _bad_line(line, 'this JSON has no "path" to a picture')
+    try:
+        os.fsencode(path)
+    except UnicodeEncodeError as error:
+        raise _bad_line(line, 'its "path" is no name of a file') from error
+    return Asked(Path(path), found)
+
+
+def _bad_line(line: bytes, what: str) -> DataError:
+    text = os.fsdecode(line)
+    return DataError(what, where=text if len(text) <= 80 else f"{text[:80]}…")

@@ -1,0 +1,108 @@
+"""Taking answers elsewhere: the sidecars and the report of `sort` and `identify`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from kyara.cli.console import progress
+from kyara.cli.options import EXIT_SKIPPED, PATH
+
+if TYPE_CHECKING:
+    from kyara.export.report import Answered
+    from kyara.identify.answer import Answer
+
+__all__ = ["Taking", "taking_options"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def taking_options(function: F) -> F:
+    """`--sidecar` and `--report`."""
+    for option in (
+        click.option(
+            "--report",
+            metavar="FILE.html",
+            type=PATH,
+            help="Also write a page with thumbnails by character, the doubtful first.",
+        ),
+        click.option(
+            "--sidecar",
+            "sidecars",
+            multiple=True,
+            type=click.Choice(["txt", "json", "xmp"]),
+            help="Also write who is in it beside each picture: tags for hydrus (txt, json), "
+            "or keywords and face regions for photo managers (xmp). May be given repeatedly.",
+        ),
+    ):
+        function = option(function)
+    return function
+
+
+class Taking:
+    """Writes what was asked for, as answers come, and at the end.
+
+    Raises:
+        UsageError: the report cannot go there.
+    """
+
+    def __init__(self, sidecars: Sequence[str], report: Path | None, encoder_id: str) -> None:
+        if report is not None:
+            from kyara.export.report import check_report_place
+
+            check_report_place(report)
+        self._sidecars = sidecars
+        self._report = report
+        self._encoder_id = encoder_id
+        self._answered: list[Answered] = []
+        self._written = 0
+        self._kept: list[str] = []
+
+    def add(self, answers: Sequence[Answer], lies_at: Path, *, sidecars: bool = True) -> None:
+        """The answers for a picture, and where it lies now.
+
+        Args:
+            sidecars: whether they may be written beside it.
+        """
+        if sidecars:
+            self._write_sidecars(answers, lies_at)
+        if self._report is not None:
+            from kyara.export.report import Answered
+
+            self._answered += [Answered(answer, lies_at) for answer in answers]
+
+    def finish(self) -> int:
+        """Write the report, and say what was written; returns the exit code.
+
+        Raises:
+            OutputError: the report cannot be written.
+        """
+        if self._report is not None:
+            from kyara.errors import printable
+            from kyara.export.report import write_report
+
+            with progress("report", len(self._answered)) as tick:
+                write_report(
+                    self._report, self._answered, encoder_id=self._encoder_id, on_picture=tick
+                )
+            click.echo(f"kyara: the report is {printable(str(self._report))}", err=True)
+        if self._sidecars:
+            click.echo(f"kyara: {self._written} sidecars written", err=True)
+        for line in self._kept:
+            click.echo(f"kyara: {line}", err=True)
+        return EXIT_SKIPPED if self._kept else 0
+
+    def _write_sidecars(self, answers: Sequence[Answer], lies_at: Path) -> None:
+        from kyara.errors import KyaraError
+        from kyara.export.sidecars import Outcome, Sidecar, write_sidecar
+
+        for kind in self._sidecars:
+            try:
+                outcome = write_sidecar(lies_at, answers, Sidecar(kind), self._encoder_id)
+            except KyaraError as error:
+                self._kept.append(str(error))
+            else:
+                self._written += outcome in (Outcome.NEW, Outcome.ADDED)

@@ -1,0 +1,61 @@
+"""What is measured: each protocol a small frozen object with a primary metric.
+
+A protocol is anything with `name`, `primary` and `run(embedded, compare, rng)`; one that is
+not here is passed to `kyara.evaluate.suite.evaluate` beside, or instead of, these.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from kyara.evaluate.protocols.clustering import Clustering
+from kyara.evaluate.protocols.contract import (
+    AXES,
+    CURVE_FPR,
+    CURVE_RECALL,
+    Curve,
+    CurveKind,
+    Estimate,
+    EvaluationProtocol,
+    Outcome,
+)
+from kyara.evaluate.protocols.enrolment import Enrolment, Tiers
+from kyara.evaluate.protocols.retrieval import Retrieval
+from kyara.evaluate.protocols.robustness import Robustness
+from kyara.evaluate.protocols.verification import HardPairs, Verification
+
+__all__ = [
+    "AXES",
+    "CURVE_FPR",
+    "CURVE_RECALL",
+    "PROTOCOLS",
+    "Clustering",
+    "Curve",
+    "CurveKind",
+    "Enrolment",
+    "Estimate",
+    "EvaluationProtocol",
+    "HardPairs",
+    "Outcome",
+    "Retrieval",
+    "Robustness",
+    "Tiers",
+    "Verification",
+    "standard_protocols",
+]
+
+PROTOCOLS: dict[str, Callable[[int], EvaluationProtocol]] = {
+    "verification": lambda samples: Verification(bootstrap=samples),
+    "hard_pairs": lambda samples: HardPairs(bootstrap=samples),
+    "retrieval": lambda samples: Retrieval(bootstrap=samples),
+    "enrolment": lambda samples: Enrolment(bootstrap=samples),
+    "tiers": lambda samples: Tiers(bootstrap=samples),
+    "clustering": lambda samples: Clustering(bootstrap=samples),
+    "robustness": lambda samples: Robustness(bootstrap=samples),
+}
+"""By name, in the order of reports: from the number of bootstrap samples to the protocol."""
+
+
+def standard_protocols(bootstrap: int = 200) -> tuple[EvaluationProtocol, ...]:
+    """What every encoder is measured by."""
+    return tuple(make(bootstrap) for make in PROTOCOLS.values())

@@ -1,0 +1,161 @@
+"""What is done with one file: whole or not at all, and never in the place of another file.
+
+`part` is the name under which a copy grows, in the folder that it is meant for. It is the
+caller's to choose, so that what a killed process left can be found and removed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import secrets
+import shutil
+from pathlib import Path, PurePath
+
+__all__ = [
+    "below",
+    "copy_file",
+    "hard_link",
+    "link_text",
+    "move_file",
+    "symbolic_link",
+    "sync_folder",
+    "write_new",
+]
+
+
+def copy_file(source: Path, target: Path, part: Path) -> None:
+    """Copy content, time and mode; `target` appears when it is complete.
+
+    Raises:
+        FileExistsError: something has that name.
+        OSError: it cannot be read or written; nothing is left of it.
+    """
+    _copy(source, target, part, durable=False)
+
+
+def move_file(source: Path, target: Path, part: Path) -> None:
+    """Move, also to another file system; `source` goes only when `target` is complete.
+
+    Of a symbolic link the picture that it leads to is moved there as a copy, and the link goes:
+    a relative link would not survive the move.
+
+    Raises:
+        FileExistsError: something has that name.
+        OSError: it cannot be moved; it is where it was.
+    """
+    if source.is_symlink():
+        _copy(source, target, part, durable=True)
+    else:
+        try:
+            os.link(source, target)
+        except FileExistsError:
+            raise
+        except OSError:  # another file system, or one without links
+            _copy(source, target, part, durable=True)
+    try:
+        source.unlink()
+    except OSError:
+        target.unlink()  # a picture that may not leave is not in two places either
+        raise
+
+
+def hard_link(source: Path, target: Path) -> None:
+    """Give the picture (if `source` is a link: the one it leads to) a second name.
+
+    Raises:
+        OSError: the name is taken, or the file system has no such links.
+    """
+    try:
+        os.link(source.resolve(), target)
+    except OSError as error:
+        if error.errno == errno.EXDEV:
+            what = "links do not reach another disk, use --copy or --symlink"
+            raise OSError(error.errno, what) from error
+        raise
+
+
+def symbolic_link(source: Path, target: Path) -> None:
+    """Make `target` lead to the picture, as `link_text` says.
+
+    Raises:
+        OSError: the name is taken, or the file system has no such links.
+    """
+    target.symlink_to(link_text(source, target))
+
+
+def link_text(source: Path, target: Path) -> str:
+    """What a symbolic link at `target` to the picture `source` holds.
+
+    A relative path on one file system, for what lies on one disk is moved and mounted as one;
+    an absolute path from one file system to another.
+    """
+    picture, folder = os.path.realpath(source), os.path.realpath(target.parent)
+    if Path(picture).stat().st_dev == Path(folder).stat().st_dev:
+        return os.path.relpath(picture, folder)
+    return picture
+
+
+def below(root: Path, relative: str) -> Path:
+    """The path `relative` below `root`, as a file says it.
+
+    Raises:
+        ValueError: it leads elsewhere.
+    """
+    path = PurePath(relative)
+    if path.is_absolute() or path.drive or not path.parts or ".." in path.parts:
+        raise ValueError(f"{relative!r} does not lie below the target folder")
+    return root / path
+
+
+def write_new(path: Path, data: bytes) -> None:
+    """Write a file that is not there yet, whole or not at all.
+
+    Raises:
+        FileExistsError: something has that name.
+        OSError: it cannot be written.
+    """
+    part = path.with_name(f".kyara-{secrets.token_hex(8)}.part")
+    try:
+        part.write_bytes(data)
+        _put_in_place(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def sync_folder(folder: Path) -> None:
+    """Wait until the names in `folder` are on the disk, where the file system can tell."""
+    with contextlib.suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def _copy(source: Path, target: Path, part: Path, *, durable: bool) -> None:
+    try:
+        shutil.copyfile(source, part)
+        if durable:  # before the only other copy goes
+            with part.open("rb+") as stream:
+                os.fsync(stream.fileno())
+        shutil.copystat(source, part)
+        _put_in_place(part, target)
+        if durable:
+            sync_folder(target.parent)
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            part.unlink()
+
+
+def _put_in_place(part: Path, target: Path) -> None:
+    # A hard link fails where the name is taken; renaming would silently replace that file.
+    try:
+        os.link(part, target)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without links (FAT, some network shares)
+        if os.path.lexists(target):
+            raise FileExistsError(errno.EEXIST, "a file of that name is there") from None
+        part.rename(target)

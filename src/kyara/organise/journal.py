@@ -1,0 +1,402 @@
+"""The journal of a plan that is carried out: what undo, and a run after a crash, go by.
+
+It lies in the target folder as `.kyara/<time>-<id>.jsonl`. An operation is written to it, and
+synced to the disk, before it is done; that it was done is written afterwards. So whatever
+happened in between, the journal names every file that could have been touched. The reference
+of every record is docs/reference/plans.md.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+from importlib.metadata import version
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Union
+
+import msgspec
+from filelock import FileLock, Timeout
+
+from kyara.errors import DataError, OutputError, one_line
+from kyara.organise.files import below, sync_folder, write_new
+from kyara.organise.plan import Action, Operation, Plan
+
+__all__ = [
+    "FOLDER",
+    "Entry",
+    "Journal",
+    "JournalRecord",
+    "find_journals",
+    "locked",
+    "read_journal",
+]
+
+FOLDER = ".kyara"
+"""The folder in the target folder that is Kyara's own."""
+
+VERSION = 1
+
+
+class _Record(msgspec.Struct, kw_only=True, frozen=True, tag_field="record"):
+    pass
+
+
+class Header(_Record, kw_only=True, frozen=True, tag="plan"):
+    """The first line.
+
+    Attributes:
+        id: part of the names of copies that are not complete.
+        made: when, in UTC, ISO 8601.
+        kyara: the version that wrote it.
+        inbox: where the pictures were looked for, an absolute path.
+        planned: how many operations the plan has.
+    """
+
+    version: int
+    id: str
+    made: str
+    kyara: str
+    inbox: str | None
+    planned: int
+
+
+class Begin(_Record, kw_only=True, frozen=True, tag="begin"):
+    """An operation that may be done from here on.
+
+    Attributes:
+        n: its number in the plan.
+        source: an absolute path.
+        target: relative to the target folder.
+        digest: SHA-256 of the picture, hexadecimal.
+        link: what the source held, where a symbolic link is moved.
+        folders: those that had to be made for it, relative to the target folder.
+    """
+
+    n: int
+    action: Action
+    source: str
+    target: str
+    digest: str
+    link: str | None = None
+    folders: tuple[str, ...] = ()
+
+
+class End(_Record, kw_only=True, frozen=True, tag="end"):
+    """An operation that was done, or was not (it failed, or was not needed)."""
+
+    n: int
+    done: bool
+
+
+class Finish(_Record, kw_only=True, frozen=True, tag="finish"):
+    """The plan was carried out to its end."""
+
+
+class Undo(_Record, kw_only=True, frozen=True, tag="undo"):
+    """An operation that was undone."""
+
+    n: int
+
+
+class Undone(_Record, kw_only=True, frozen=True, tag="undone"):
+    """The plan was undone to its end, but for the operations that had to be left."""
+
+    left: int
+
+
+Record = Union[Header, Begin, End, Finish, Undo, Undone]  # noqa: UP007 (evaluated, Python 3.10)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One operation of a journal, and what became of it.
+
+    Attributes:
+        link: what the source held, where a symbolic link was moved.
+        folders: those that had to be made for it.
+        done: None if the process ended before it could say.
+    """
+
+    n: int
+    action: Action
+    source: Path
+    target: Path
+    digest: bytes
+    link: str | None
+    folders: tuple[Path, ...]
+    done: bool | None = None
+    undone: bool = False
+
+
+@dataclass(frozen=True)
+class JournalRecord:
+    """A journal as read.
+
+    Attributes:
+        root: the target folder.
+        finished: the plan was carried out to its end.
+        undone: it was undone to its end.
+        left: how many operations could not be undone then.
+    """
+
+    path: Path
+    root: Path
+    id: str
+    made: str
+    inbox: Path | None
+    entries: tuple[Entry, ...]
+    finished: bool
+    undone: bool
+    left: int
+
+    @property
+    def state(self) -> str:
+        """`applied`, `interrupted`, `partly undone` or `undone`."""
+        if self.undone:
+            return "partly undone" if self.left else "undone"
+        if any(entry.undone for entry in self.entries):
+            return "partly undone"
+        return "applied" if self.finished else "interrupted"
+
+
+class Journal:
+    """A journal that is written to; a context that closes it.
+
+    Raises:
+        OutputError: it cannot be opened.
+    """
+
+    def __init__(self, path: Path, identity: str) -> None:
+        self.path = path
+        self.id = identity
+        with _reporting(path):
+            # Not buffered: what fails to be written is not tried again when it is closed.
+            self._stream = path.open("rb+", buffering=0)
+            self._stream.truncate(self._stream.read().rfind(b"\n") + 1)  # a line cut off
+
+    @classmethod
+    def create(cls, plan: Plan) -> Journal:
+        """Begin the journal of a plan; nothing of the plan is done yet."""
+        identity = secrets.token_hex(4)
+        now = datetime.now(timezone.utc)
+        path = plan.root / FOLDER / f"{now:%Y%m%dT%H%M%S%fZ}-{identity}.jsonl"
+        header = Header(
+            version=VERSION,
+            id=identity,
+            made=now.isoformat(timespec="seconds"),
+            kyara=version("kyara"),
+            inbox=None if plan.inbox is None else os.path.abspath(plan.inbox),
+            planned=len(plan.operations),
+        )
+        with _reporting(path):
+            write_new(path, _line(header))
+        return cls(path, identity)
+
+    def part(self, n: int, folder: Path) -> Path:
+        """Where the copy of operation `n` grows, in the folder that it is meant for."""
+        return folder / f".kyara-{self.id}-{n}.part"
+
+    def begin(self, operations: Mapping[int, Operation], root: Path) -> None:
+        """Write what may be done next, by number, and wait until the disk has it.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
+        with _reporting(self.path):
+            self._append([_begin(n, operation, root) for n, operation in operations.items()])
+            os.fsync(self._stream.fileno())
+            sync_folder(self.path.parent)
+
+    def end(self, n: int, *, done: bool) -> None:
+        """Note what became of an operation. Should that fail, undo looks for itself."""
+        self._note(End(n=n, done=done))
+
+    def finish(self) -> None:
+        """Note that the plan was carried out to its end."""
+        self._note(Finish())
+
+    def undo(self, n: int) -> None:
+        """Note that an operation was undone. Should that fail, undo looks for itself."""
+        self._note(Undo(n=n))
+
+    def undone(self, left: int) -> None:
+        """Note that the plan was undone, all but `left` operations."""
+        self._note(Undone(left=left))
+
+    def __enter__(self) -> Journal:
+        return self
+
+    def __exit__(
+        self,
+        _kind: type[BaseException] | None,
+        _error: BaseException | None,
+        _trace: TracebackType | None,
+    ) -> None:
+        self._stream.close()
+
+    def _note(self, record: Record) -> None:
+        with suppress(OSError):
+            self._append([record])
+
+    def _append(self, records: Sequence[Record]) -> None:
+        data = b"".join(map(_line, records))
+        end = self._stream.seek(0, os.SEEK_END)
+        try:
+            while data:
+                data = data[self._stream.write(data) :]
+        except OSError:
+            with suppress(OSError):
+                self._stream.truncate(end)  # no half line
+            raise
+
+
+@contextmanager
+def locked(root: Path, *, wait: bool = True) -> Iterator[None]:
+    """Be the only one that works in the target folder `root`.
+
+    Args:
+        wait: wait while another process works there.
+
+    Raises:
+        OutputError: its folder of journals cannot be made or written to, or another process
+            works there.
+    """
+    lock = FileLock(root / FOLDER / "lock")
+    with _reporting(root / FOLDER):
+        (root / FOLDER).mkdir(parents=True, exist_ok=True)
+        try:
+            lock.acquire(blocking=wait)
+        except Timeout:
+            raise OutputError("another kyara works in this folder", where=root) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def find_journals(root: Path) -> list[Path]:
+    """The journals of the target folder `root`, the oldest first.
+
+    Raises:
+        DataError: its folder of journals cannot be listed.
+    """
+    try:
+        return sorted(path for path in (root / FOLDER).iterdir() if path.suffix == ".jsonl")
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        what = f"cannot list the journals: {error.strerror or error}"
+        raise DataError(what, where=root / FOLDER) from error
+
+
+def read_journal(path: Path) -> JournalRecord:
+    """The journal at `path`. A last line that is not whole is left out: nothing followed it.
+
+    Raises:
+        DataError: it cannot be read, is not a journal, or is of a newer version.
+    """
+    try:
+        whole = path.read_bytes().split(b"\n")[:-1]
+    except OSError as error:
+        raise DataError(f"cannot read it: {error.strerror or error}", where=path) from error
+    try:
+        first, *lines = [json.loads(line) for line in whole]
+        _check_version(first, path)
+        header = msgspec.convert(first, Header)
+        return _record(path, header, [msgspec.convert(line, Record) for line in lines])
+    except (ValueError, TypeError, KeyError) as error:  # msgspec's are ValueErrors
+        raise DataError(
+            "not a journal of kyara, or a damaged one", where=path, hint=one_line(error)
+        ) from error
+
+
+def _record(path: Path, header: Header, records: Sequence[Record]) -> JournalRecord:
+    root = path.parent.parent
+    entries: dict[int, Entry] = {}
+    finished, left = False, None
+    for record in records:
+        match record:
+            case Begin():
+                entries[record.n] = _entry(record, root)
+            case End():
+                entries[record.n] = replace(entries[record.n], done=record.done)
+            case Undo():
+                entries[record.n] = replace(entries[record.n], undone=True)
+            case Finish():
+                finished = True
+            case Undone():
+                left = record.left
+    return JournalRecord(
+        path=path,
+        root=root,
+        id=header.id,
+        made=header.made,
+        inbox=None if header.inbox is None else Path(header.inbox),
+        entries=tuple(entries.values()),
+        finished=finished,
+        undone=left is not None,
+        left=left or 0,
+    )
+
+
+def _entry(begun: Begin, root: Path) -> Entry:
+    return Entry(
+        n=begun.n,
+        action=begun.action,
+        source=Path(begun.source),
+        target=below(root, begun.target),
+        digest=bytes.fromhex(begun.digest),
+        link=begun.link,
+        folders=tuple(below(root, folder) for folder in begun.folders),
+    )
+
+
+def _begin(n: int, operation: Operation, root: Path) -> Begin:
+    moves_link = operation.action is Action.MOVE and operation.source.is_symlink()
+    return Begin(
+        n=n,
+        action=operation.action,
+        source=os.path.abspath(operation.source),
+        target=os.fspath(operation.target.relative_to(root)),
+        digest=operation.digest.hex(),
+        link=os.readlink(operation.source) if moves_link else None,  # noqa: PTH115 (verbatim)
+        folders=tuple(os.fspath(f.relative_to(root)) for f in _missing(operation.target, root)),
+    )
+
+
+def _missing(target: Path, root: Path) -> list[Path]:
+    """The folders between `root` and `target` that are not there."""
+    between = target.relative_to(root).parents
+    return [root / folder for folder in between if not os.path.lexists(root / folder)]
+
+
+def _check_version(header: Any, path: Path) -> None:
+    found = header["version"]
+    if isinstance(found, int) and found > VERSION:
+        raise DataError(
+            f"this journal is of version {found}; this Kyara knows {VERSION}",
+            where=path,
+            hint="use a newer Kyara",
+        )
+
+
+def _line(record: Record) -> bytes:
+    # json, not msgspec's encoder: names that are not UTF-8 have surrogates, which it refuses.
+    return json.dumps(msgspec.to_builtins(record)).encode("ascii") + b"\n"
+
+
+@contextmanager
+def _reporting(where: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(
+            f"cannot write the journal, without which nothing is done: {error.strerror or error}",
+            where=where,
+        ) from error
