@@ -28,6 +28,7 @@ from kyara.evaluate.report import (
 
 ROOT = Path(__file__).parents[1]
 DEV = ROOT / "docs" / "evaluation" / "dev.json"
+OPEN_SET = ROOT / "docs" / "evaluation" / "open-set.json"
 SORT = ROOT / "benchmarks" / "sort.json"
 PLUGINS = ROOT / "src" / "kyara" / "plugins"
 MODELS = ("kyara-1", "res18_single")
@@ -108,6 +109,31 @@ def details() -> str:
     )
 
 
+def open_set() -> str:
+    """The plain threshold beside the back-end, mean over the sources."""
+    (encoder,) = load_report(OPEN_SET).encoders
+    figures = encoder.mean["open_set"]
+    names = {
+        "dir_at_fpir_1": "DIR at FPIR 1 %",
+        "dir_at_fpir_5": "DIR at FPIR 5 %",
+        "dir_at_fpir_10": "DIR at FPIR 10 %",
+        "auroc": "AUROC",
+        "top1": "top-1",
+    }
+    rows = [["references", "way", *names.values()]]
+    for count in (1, 3, 5, 10):
+        for way in ("any", "avg", "plda"):
+            cells = [figures[f"{name}_{count}_{way}"] for name in names]
+            rows.append([str(count), way, *(_interval(m.value, m.low, m.high) for m in cells)])
+    return table(rows) + f"\n\n`{encoder.label}`; in brackets 95 % intervals."
+
+
+def _interval(value: float | None, low: float | None, high: float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.3f}" if low is None or high is None else f"{value:.3f} [{low:.3f}, {high:.3f}]"
+
+
 def speed() -> str:
     """The benchmark of sorting."""
     data: dict[str, Any] = json.loads(SORT.read_text(encoding="utf-8"))
@@ -132,7 +158,12 @@ def speed() -> str:
 
 PAGES: dict[Path, dict[str, Callable[[], str]]] = {
     ROOT / "README.md": {"numbers": quality, "speed": speed},
-    ROOT / "docs" / "evaluation.md": {"glance": glance, "report": full_report, "details": details},
+    ROOT / "docs" / "evaluation.md": {
+        "glance": glance,
+        "report": full_report,
+        "details": details,
+        "open-set": open_set,
+    },
     **{PLUGINS / model / "CARD.md": {"numbers": partial(quality, model)} for model in MODELS},
 }
 

@@ -71,6 +71,14 @@ def test_decoders(tmp_path: Path) -> None:
     assert all(broken[name].startswith("error") for name in broken if "cut in half" in name)
 
 
+def test_search(tmp_path: Path) -> None:
+    report = run("search.py", tmp_path, "--references", "3", "--probes", "20")
+    assert report["gallery"]["references"] == 300
+    assert report["right"]["kyara_any"] > 0.9
+    assert report["right"]["kyara_avg"] > 0.9
+    assert report["median_seconds"]["kyara_any"] > 0
+
+
 def test_the_same_seed_gives_the_same_pictures(tmp_path: Path) -> None:
     code = (
         "import sys; from pathlib import Path; from made_pictures import Recipe, make_set;"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kyara.cli.console import Tick, print_table, progress
+from kyara.cli.decision import decision_for
 from kyara.cli.main import EXIT_INTERRUPTED
 from kyara.cli.options import (
     CAST_HELP,
@@ -20,11 +21,9 @@ from kyara.cli.options import (
     open_cache,
     open_references,
     report_skipped,
-    threshold_for,
 )
 from kyara.cli.taking import Taking, taking_options
 from kyara.errors import KyaraError, UsageError, printable
-from kyara.types import Aggregation
 
 if TYPE_CHECKING:
     from kyara.cli.incoming import Asked
@@ -69,9 +68,11 @@ def command(
     pictures: tuple[str, ...],
     cast: Path | None,
     library: Path | None,
-    mode: str,
+    mode: str | None,
     threshold: float | None,
+    at_fpr: float | None,
     always_name: bool,
+    calibration: Path | None,
     top: int,
     nearest: int,
     nul: bool,
@@ -106,16 +107,15 @@ def command(
         open_references(cast, library, plugin, device) as (references, encoder),
         open_cache(no_cache) as cache,
     ):
-        aggregation = Aggregation(mode)
-        threshold = threshold_for(encoder, aggregation, threshold, always_name)
+        judge, least = decision_for(encoder, mode, threshold, at_fpr, always_name, calibration)
         taking = Taking(sidecars, report, encoder.id)
         gallery, bad_references = load_gallery(references, encoder, cache=cache, progress=progress)
         answers_of = partial(
             answer_pictures,
             gallery=gallery,
             encoder=encoder,
-            aggregation=aggregation,
-            threshold=threshold,
+            judge=judge,
+            threshold=least,
             top=max(top, 2),
             nearest=nearest,
             said_of=said_by(references),

@@ -25,6 +25,8 @@ COMMANDS = {
     "plugins": "List the models that there are.",
     "cache": "Look at, or clear, the embeddings that are kept.",
     "evaluate": "Measure how good a model is on labelled pictures.",
+    "calibrate": "Fit the thresholds to your own characters.",
+    "fit": "Teach a model who is unknown.",
     "train": "Train a model.",
     "export": "Turn a training run into a plugin.",
     "convert": "Turn a checkpoint of Kyara's forerunner into a plugin.",

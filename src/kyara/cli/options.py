@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from kyara.cli.decision import decision_options
+
 if TYPE_CHECKING:
     from kyara.encode.cache import EmbeddingCache
     from kyara.encode.encoder import Encoder
     from kyara.identify.references import CharacterFolder
     from kyara.library.store import Library
-    from kyara.types import Aggregation
 
 __all__ = [
     "CAST_HELP",
@@ -29,7 +30,6 @@ __all__ = [
     "open_references",
     "report_skipped",
     "require_extra",
-    "threshold_for",
 ]
 
 PATH = click.Path(path_type=Path, readable=False)
@@ -77,22 +77,9 @@ def encoder_options(function: F) -> F:
 
 
 def gallery_options(function: F) -> F:
-    """`--refs`, `--library`, `--mode`, `--threshold` and `--always-name`."""
+    """`--refs`, `--library`, and the options of `kyara.cli.decision`."""
+    function = decision_options(function)
     for option in (
-        click.option("--always-name", is_flag=True, help="Never answer `unknown`."),
-        click.option(
-            "--threshold",
-            type=float,
-            metavar="SCORE",
-            help="Best scores below this are `unknown`; default: the model's own.",
-        ),
-        click.option(
-            "--mode",
-            default="any",
-            show_default=True,
-            type=click.Choice(["any", "avg"]),
-            help="Judge by the most similar reference, or by the average over all.",
-        ),
         click.option(
             "--library",
             metavar="FILE",
@@ -110,24 +97,6 @@ def gallery_options(function: F) -> F:
     ):
         function = option(function)
     return function
-
-
-def threshold_for(
-    encoder: Encoder, aggregation: Aggregation, threshold: float | None, always_name: bool
-) -> float | None:
-    """The score below which the answer is `unknown`, as the options say; None: never.
-
-    Raises:
-        click.UsageError: the options exclude each other.
-    """
-    from kyara.identify.calibration import logistic_for
-
-    if always_name and threshold is not None:
-        raise click.UsageError("--threshold and --always-name exclude each other")
-    if threshold is not None or always_name:
-        return threshold
-    logistic = logistic_for(encoder.calibration, aggregation)
-    return None if logistic is None else logistic.threshold
 
 
 def open_encoder_for(plugin: str | None, device: str) -> Encoder:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kyara.cli.console import print_table, progress
+from kyara.cli.decision import decision_for
 from kyara.cli.main import EXIT_INTERRUPTED
 from kyara.cli.options import (
     CAST_HELP,
@@ -20,11 +21,9 @@ from kyara.cli.options import (
     open_cache,
     open_references,
     report_skipped,
-    threshold_for,
 )
 from kyara.cli.taking import Taking, taking_options
 from kyara.errors import printable
-from kyara.types import Aggregation
 
 if TYPE_CHECKING:
     from kyara.export.rows import PictureRow
@@ -74,9 +73,11 @@ def command(
     cast: Path | None,
     library: Path | None,
     out: Path,
-    mode: str,
+    mode: str | None,
     threshold: float | None,
+    at_fpr: float | None,
     always_name: bool,
+    calibration: Path | None,
     action: str,
     dry_run: bool,
     plan_file: Path | None,
@@ -106,11 +107,8 @@ def command(
         open_references(cast, library, plugin, device) as (references, encoder),
         open_cache(no_cache) as cache,
     ):
-        aggregation = Aggregation(mode)
-        threshold = threshold_for(encoder, aggregation, threshold, always_name)
-        request = SortRequest(
-            inbox, references, out, aggregation, threshold, Action(action), dry_run
-        )
+        judge, least = decision_for(encoder, mode, threshold, at_fpr, always_name, calibration)
+        request = SortRequest(inbox, references, out, judge, least, Action(action), dry_run)
         taking = Taking(sidecars, report, encoder.id)
         try:
             result = sort_pictures(request, encoder, cache=cache, progress=progress)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Protocol, cast
 
 import numpy as np
@@ -43,6 +44,7 @@ class Encoder:
         id: changes whenever the embeddings could; embeddings of two ids are never mixed.
         manifest: what the plugin says of itself.
         concurrent: whether several threads may encode at once.
+        directory: of its plugin; None for an encoder that is made in code.
     """
 
     def __init__(
@@ -52,10 +54,12 @@ class Encoder:
         make_backend: Callable[[], Backend],
         *,
         concurrent: bool,
+        directory: Path | None = None,
     ) -> None:
         self.id = identity
         self.manifest = manifest
         self.concurrent = concurrent
+        self.directory = directory
         self._make_backend = make_backend
         self._backend: Backend | None = None
         self._lock = threading.Lock()

@@ -9,11 +9,12 @@ from pathlib import Path
 from kyara.encode.encoder import Encoder
 from kyara.encode.pipeline import EmbeddedPicture
 from kyara.errors import PictureError
+from kyara.identify.decision import Judge
 from kyara.identify.gallery import Gallery, identify
 from kyara.identify.nearest import NearReference, nearest_references
 from kyara.library.said import NOTHING, Said, SaidOf, nothing_said
 from kyara.names import UNKNOWN
-from kyara.types import Aggregation, Detection, Match
+from kyara.types import Detection, Match
 
 __all__ = ["UNKNOWN", "Answer", "answer_pictures", "heed"]
 
@@ -70,7 +71,7 @@ def answer_pictures(
     pictures: Iterable[EmbeddedPicture],
     gallery: Gallery,
     encoder: Encoder,
-    aggregation: Aggregation,
+    judge: Judge,
     threshold: float | None,
     *,
     top: int = 2,
@@ -81,6 +82,7 @@ def answer_pictures(
     one, with its error, for a picture that failed.
 
     Args:
+        judge: an aggregation of similarities, or an open-set back-end.
         threshold: a best score below it means unknown; None: there is always a name.
         top: characters to rank, at least two.
         nearest: references to name of each of them, at least one.
@@ -91,7 +93,9 @@ def answer_pictures(
             yield Answer(picture.path, picture.digest, None, error=picture.error)
             continue
         said = said_of(picture.digest)
-        all_ranked = identify(picture.embeddings, gallery, encoder, aggregation)
+        # Whom the picture is known to show may be ranked anywhere.
+        wanted = None if said.character is not None else top + len(said.rejected)
+        all_ranked = identify(picture.embeddings, gallery, encoder, judge, wanted)
         for detection, probe, ranked in zip(
             picture.detections, picture.embeddings, all_ranked, strict=True
         ):

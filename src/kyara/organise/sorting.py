@@ -13,6 +13,7 @@ from kyara.encode.encoder import Encoder
 from kyara.encode.pipeline import embed_pictures
 from kyara.errors import PictureError, UsageError
 from kyara.identify.answer import Answer, answer_pictures
+from kyara.identify.decision import Judge
 from kyara.identify.references import (
     CharacterFolder,
     load_gallery,
@@ -36,13 +37,14 @@ class SortRequest:
     Attributes:
         cast: the characters and their references; or a library, whose decisions bind: a
             picture goes where it was said to belong, and one to be ignored is left.
+        judge: how pictures are scored against characters.
         threshold: a best score below it means unknown; None: there is always a name.
     """
 
     inbox: Path
     cast: Sequence[CharacterFolder] | Library
     out: Path
-    aggregation: Aggregation = Aggregation.ANY
+    judge: Judge = Aggregation.ANY
     threshold: float | None = None
     action: Action = Action.COPY
     dry_run: bool = False
@@ -170,7 +172,7 @@ def _identify_all(
     with progress("pictures", len(paths)) as tick:
         embedded = embed_pictures(paths, encoder, cache=cache)
         for answer in answer_pictures(
-            *(embedded, gallery, encoder, request.aggregation, request.threshold),
+            *(embedded, gallery, encoder, request.judge, request.threshold),
             said_of=said_by(request.cast),
         ):
             answers.append(answer)

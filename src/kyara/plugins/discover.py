@@ -99,7 +99,8 @@ def open_encoder(name_or_directory: str = DEFAULT_PLUGIN, device: Device = CPU) 
         require_onnx_device(device)
         make = partial(OnnxBackend, directory, manifest, device)
     # Code of others may not be safe to call from several threads; ONNX Runtime is.
-    return Encoder(identity, manifest, make, concurrent=not manifest.model.entry)
+    concurrent = not manifest.model.entry
+    return Encoder(identity, manifest, make, concurrent=concurrent, directory=directory)
 
 
 def _shipped() -> Iterator[FoundPlugin]:

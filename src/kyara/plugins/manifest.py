@@ -17,6 +17,7 @@ from kyara.errors import PluginError
 from kyara.pictures.digest import digest_of_file
 
 __all__ = [
+    "BackendSpec",
     "CalibrationSpec",
     "EmbeddingSpec",
     "InputSpec",
@@ -183,6 +184,29 @@ class CalibrationSpec(
     by_references: tuple[ReferencesSpec, ...] = ()
 
 
+class BackendSpec(_Table, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """`[backend]`: the open-set decision, as `kyara fit` writes it.
+
+    Attributes:
+        parameters: a file in the plugin's directory.
+        sha256: its digest; a file that does not match is refused.
+        fitted_on, calibrated_on, date: on what and when.
+        slope, intercept: from log-likelihood ratios to log-odds.
+        at_1, at_5, at_10: the log-odds at which 1, 5 or 10 % of the strangers get a name.
+    """
+
+    parameters: str
+    sha256: str
+    fitted_on: str
+    calibrated_on: str
+    date: str
+    slope: float
+    intercept: float
+    at_1: float
+    at_5: float
+    at_10: float
+
+
 class Manifest(_Table, kw_only=True, frozen=True, forbid_unknown_fields=True):
     """The whole of `plugin.toml`."""
 
@@ -193,6 +217,7 @@ class Manifest(_Table, kw_only=True, frozen=True, forbid_unknown_fields=True):
     metric: MetricSpec | None = None
     training: TrainingSpec = TrainingSpec()
     calibration: CalibrationSpec | None = None
+    backend: BackendSpec | None = None
 
 
 def load_manifest(directory: Path) -> Manifest:
@@ -241,6 +266,14 @@ def _checks(manifest: Manifest) -> Iterator[tuple[bool, str]]:
         )
     malformed = bool(model.entry) and not _ENTRY.fullmatch(model.entry)
     yield malformed, f'[model] entry = {model.entry!r}: expected "module:function"'
+    if manifest.backend is not None:
+        parameters = PurePosixPath(manifest.backend.parameters)
+        outside = parameters.is_absolute() or ".." in parameters.parts
+        yield outside, "[backend] parameters must lie in the plugin's directory"
+        malformed = not _DIGEST.fullmatch(manifest.backend.sha256)
+        yield malformed, "[backend] sha256: expected 64 hexadecimal digits"
+        own = manifest.embedding.similarity != "cosine"
+        yield own, '[backend] is for similarity = "cosine"'
     counts = [n.references for n in calibration.by_references] if calibration else []
     yield counts != sorted(set(counts)), "[calibration] by_references: the numbers must rise"
     lonely = manifest.embedding.similarity == "plugin" and not model.entry
@@ -291,6 +324,8 @@ def _digested_files(manifest: Manifest, directory: Path) -> Iterator[Path]:
                 yield directory / named.weights
         return
     words_only = {MANIFEST, manifest.plugin.card}
+    if manifest.backend is not None:  # judges embeddings, makes none
+        words_only.add(manifest.backend.parameters)
     for path in sorted(directory.rglob("*")):
         inside = path.relative_to(directory)
         # A .git beside the code must not make it another encoder at every commit.

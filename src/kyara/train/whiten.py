@@ -19,9 +19,9 @@ from kyara.types import PixelArray
 
 __all__ = ["whiten"]
 
-SHRINKAGE = 0.2
+SHRINKAGE = 0.5
 """Of the covariance towards a multiple of the identity, by its mean variance."""
-PALETTE_SHARE = 0.25
+PALETTE_SHARE = 0.4
 """Deviation of the palette's part of the features, where the trunk's is 1."""
 GREY_EVERY = 10
 """So many crops have a copy without colour beside them: a manga page shows whom the cover

@@ -1,0 +1,99 @@
+"""`kyara calibrate`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from kyara.cli.console import progress
+from kyara.cli.options import PATH, encoder_options, open_cache, open_encoder_for, report_skipped
+
+if TYPE_CHECKING:
+    from kyara.encode.pipeline import EmbeddedPicture
+    from kyara.identify.own import Expectation, OwnCalibration
+
+EXAMPLE = """
+\b
+Example:
+    kyara calibrate cast --out cast.json
+    kyara sort inbox --refs cast --out sorted --calibration cast.json --at-fpr 5%
+"""
+
+
+@click.command("calibrate", epilog=EXAMPLE)
+@click.argument("cast", type=PATH)
+@click.option("--out", metavar="FILE", type=PATH, help="Where the thresholds are written, as JSON.")
+@click.option(
+    "--mode",
+    type=click.Choice(["any", "avg", "plda"]),
+    help="As for `kyara sort`, and kept in the file.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print what is written instead of words.")
+@encoder_options
+def command(
+    cast: Path,
+    out: Path | None,
+    mode: str | None,
+    as_json: bool,
+    plugin: str | None,
+    device: str,
+    no_cache: bool,
+) -> int:
+    """Fit the thresholds to your own characters, and say how often to expect errors.
+
+    CAST is what `kyara sort` takes as --refs. Every reference is asked for as if it were new:
+    once beside the others of its character, once as a stranger, without its character. An
+    existing FILE is replaced.
+    """
+    import msgspec
+
+    from kyara.cli.decision import decision_for
+    from kyara.identify.own import calibrate_own, save_own
+    from kyara.identify.references import build_gallery, read_cast
+    from kyara.pictures.find import find_pictures
+
+    encoder = open_encoder_for(plugin, device)
+    judge, _ = decision_for(encoder, mode, None, None, always_name=True)
+    characters = read_cast(cast)
+    total = sum(len(find_pictures([character.folder])) for character in characters)
+    bad: list[str] = []
+    with open_cache(no_cache) as cache, progress("references", total) as tick:
+
+        def note(picture: EmbeddedPicture) -> None:
+            tick()
+            if picture.error is not None:
+                bad.append(str(picture.error))
+
+        gallery = build_gallery(characters, encoder, cache=cache, on_picture=note)
+    calibration = calibrate_own(gallery, encoder, judge)
+    if out is not None:
+        save_own(calibration, out)
+    if as_json:
+        click.echo(msgspec.json.encode(calibration).decode())
+    else:
+        _say(calibration)
+    return report_skipped(bad, total)
+
+
+def _say(calibration: OwnCalibration) -> None:
+    click.echo(
+        f"{calibration.references} references of {calibration.characters} characters, each asked "
+        "for as if it were new:"
+    )
+    for rate, point in ((1, calibration.at_1), (5, calibration.at_5), (10, calibration.at_10)):
+        click.echo(f"--at-fpr {rate}%: {_in_words(point)}")
+    if calibration.asked < calibration.references:
+        alone = calibration.references - calibration.asked
+        click.echo(f"{alone} could only be asked for as strangers: their character has no other.")
+    if calibration.references < 100:
+        click.echo("With fewer than 100 references these are rough guesses, above all those at 1%.")
+
+
+def _in_words(point: Expectation) -> str:
+    return (
+        f"of 100 pictures of your characters, about {100 * point.right:.0f} get the right name, "
+        f"{100 * point.wrong:.0f} a wrong one, {100 * point.unknown:.0f} are `unknown`; "
+        f"of 100 strangers, about {100 * point.strangers_named:.0f} get a name"
+    )

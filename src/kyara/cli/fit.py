@@ -1,0 +1,160 @@
+"""`kyara fit`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from kyara.cli.console import progress
+from kyara.cli.options import open_encoder_for, report_skipped
+
+if TYPE_CHECKING:
+    from kyara.encode.encoder import Encoder
+    from kyara.evaluate.dataset import Dataset
+    from kyara.evaluate.embed import EmbeddedDataset
+    from kyara.identify.plda import Plda
+    from kyara.plugins.manifest import BackendSpec
+
+EXAMPLE = """
+\b
+Example:
+    kyara fit my-plugin --on train.csv --calibrate dev.csv --json open-set.json
+
+\b
+TRAIN and DEV are data sets as `kyara evaluate` takes them, without a character in common.
+"""
+
+
+@click.command("fit", epilog=EXAMPLE)
+@click.argument("plugin", metavar="PLUGIN", type=click.Path(path_type=Path))
+@click.option(
+    "--on",
+    "train",
+    required=True,
+    metavar="TRAIN",
+    type=click.Path(path_type=Path),
+    help="Labelled pictures to learn from how characters differ.",
+)
+@click.option(
+    "--calibrate",
+    "dev",
+    required=True,
+    metavar="DEV",
+    type=click.Path(path_type=Path),
+    help="Other characters, to find out what the scores mean.",
+)
+@click.option(
+    "--json",
+    "json_file",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Also measure open-set identification on DEV, plain and with the back-end, "
+    "and write it as JSON.",
+)
+@click.option(
+    "--bootstrap",
+    default=200,
+    show_default=True,
+    type=click.IntRange(min=0),
+    help="Samples for the 95 % intervals; 0 for none.",
+)
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0), help="Of chance.")
+@click.option(
+    "--device", default="cpu", show_default=True, metavar="DEVICE", help="cpu, cuda or cuda:N."
+)
+def command(
+    plugin: Path,
+    train: Path,
+    dev: Path,
+    json_file: Path | None,
+    bootstrap: int,
+    seed: int,
+    device: str,
+) -> int:
+    """Fit the open-set back-end of the plugin in the directory PLUGIN.
+
+    It decides who is unknown better than a threshold on similarities. Written are its
+    parameters (backend.npz) and the table [backend] of plugin.toml, in place of earlier ones.
+    Needs the extra `evaluate`.
+    """
+    import os
+
+    from kyara.errors import UsageError
+    from kyara.evaluate.backend import calibrate_plda, fit_on
+    from kyara.evaluate.dataset import load_dataset
+    from kyara.evaluate.extras import optional
+    from kyara.plugins.manifest import load_manifest
+
+    optional("sklearn")
+    if load_manifest(plugin).embedding.similarity != "cosine":
+        what = "a back-end is for a model that compares by the cosine"
+        raise UsageError(what, where=plugin)
+    encoder = open_encoder_for(os.fspath(plugin.resolve()), device)
+    others, labelled = load_dataset(train), load_dataset(dev)
+    learnt, judged = _embed(encoder, others), _embed(encoder, labelled)
+    plda = fit_on(learnt.sources)
+    spec = calibrate_plda(
+        plda,
+        judged.sources,
+        fitted_on=_described(train, others),
+        calibrated_on=_described(dev, labelled),
+        seed=seed,
+    )
+    _write(plugin, plda, spec)
+    click.echo(
+        f"kyara: {encoder.name} has a back-end; log-odds from which on a picture is known: "
+        f"{spec.at_1} (1 % of the strangers get a name), {spec.at_5} (5 %), {spec.at_10} (10 %)",
+        err=True,
+    )
+    if json_file is not None:
+        _measure(encoder, labelled, judged, plda, dev.stem, bootstrap, seed, json_file)
+    skipped = [*learnt.skipped, *judged.skipped]
+    return report_skipped(skipped, len(others.pictures) + len(labelled.pictures))
+
+
+def _embed(encoder: Encoder, dataset: Dataset) -> EmbeddedDataset:
+    from kyara.evaluate.embed import embed_dataset
+
+    with progress(encoder.name, len(dataset.pictures)) as tick:
+        return embed_dataset(encoder, dataset, on_done=tick)
+
+
+def _described(path: Path, dataset: Dataset) -> str:
+    pictures, characters = len(dataset.pictures), len(dataset.by_identity)
+    return f"{path.stem}: {pictures} pictures of {characters} characters"
+
+
+def _write(directory: Path, plda: Plda, spec: BackendSpec) -> None:
+    import msgspec
+
+    from kyara.errors import OutputError
+    from kyara.plugins.manifest import load_manifest, save_manifest
+
+    manifest = msgspec.structs.replace(load_manifest(directory), backend=spec)
+    try:
+        (directory / spec.parameters).write_bytes(plda.to_bytes())
+        save_manifest(manifest, directory)
+    except OSError as error:
+        raise OutputError(f"cannot write it: {error.strerror}", where=directory) from error
+
+
+def _measure(
+    encoder: Encoder,
+    dataset: Dataset,
+    embedded: EmbeddedDataset,
+    plda: Plda,
+    name: str,
+    bootstrap: int,
+    seed: int,
+    path: Path,
+) -> None:
+    from kyara.evaluate.backend import strangers_of
+    from kyara.evaluate.openset import OpenSetIdentification
+    from kyara.evaluate.report import save_report
+    from kyara.evaluate.suite import measure
+
+    strangers = strangers_of(embedded.sources)
+    protocol = OpenSetIdentification(plda, strangers, bootstrap=bootstrap)
+    save_report(measure([(encoder, embedded)], dataset, [protocol], name=name, seed=seed), path)

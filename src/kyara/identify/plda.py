@@ -1,0 +1,167 @@
+"""A back-end that knows how characters differ: the two-covariance model (PLDA).
+
+An embedding is taken to be its character's own point plus what differs from picture to
+picture, both normally distributed (Ioffe 2006, "Probabilistic linear discriminant analysis";
+Brümmer and de Villiers 2010, "The speaker partitioning problem"). The score of a probe
+against a character is the logarithm of how much more likely the probe is if it shows that
+character, whose point is only known as well as its references tell, than if it shows somebody
+else. So one reference, or several that disagree, say less than many that agree.
+
+Only the sum over a character's references is needed: the cost does not grow with their number.
+"""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kyara.errors import DataError
+from kyara.types import FloatArray
+
+__all__ = ["Plda", "fit_plda"]
+
+SHRINKAGE = 0.1
+"""Of the covariance within characters towards a multiple of the identity, by its mean variance."""
+
+_PER_CHARACTER = 40  # pictures at most: a character with 300 does not count for ten
+
+
+@dataclass(frozen=True)
+class Plda:
+    """The model, in the axes in which both covariances are diagonal.
+
+    Attributes:
+        mean: of all characters, shape (d,).
+        transform: to axes in which the variance within a character is 1, shape (d, k).
+        between: the variance between characters along each axis, shape (k,), at least 0.
+    """
+
+    mean: FloatArray
+    transform: FloatArray
+    between: FloatArray
+
+    def __post_init__(self) -> None:
+        d, k = self.transform.shape
+        if self.mean.shape != (d,) or self.between.shape != (k,):
+            raise ValueError(
+                f"expected mean ({d},) and between ({k},), got {self.mean.shape} and "
+                f"{self.between.shape}"
+            )
+        parts = (self.mean, self.transform, self.between)
+        if not all(np.isfinite(part).all() for part in parts) or (self.between < 0).any():
+            raise ValueError("expected finite parameters and no negative variance")
+
+    def project(self, embeddings: FloatArray) -> FloatArray:
+        """Embeddings (n, d) in the model's axes, (n, k)."""
+        return np.asarray((embeddings - self.mean) @ self.transform, dtype=np.float32)
+
+    def scores(self, probes: FloatArray, means: FloatArray, counts: NDArray[np.intp]) -> FloatArray:
+        """Log-likelihood ratios (p, c), natural logarithm.
+
+        Args:
+            probes: embeddings (p, d).
+            means: the mean of each character's references (c, d), not scaled to length 1.
+            counts: how many references each has, shape (c,).
+        """
+        result = np.empty((len(probes), len(means)), dtype=np.float32)
+        projected, centres = self.project(probes), self.project(means)
+        squares = projected**2
+        # For each number of references apart: the certainty is the same for all of these.
+        for count in np.unique(counts):
+            mine = np.flatnonzero(counts == count)
+            weight = self.between * count / (self.between * count + 1.0)
+            spread = 1.0 + self.between / (self.between * count + 1.0)
+            expected = centres[mine] * weight
+            constant = 0.5 * float(np.log((1.0 + self.between) / spread).sum())
+            of_probe = 0.5 * squares @ (1.0 / (1.0 + self.between) - 1.0 / spread)
+            of_character = constant - 0.5 * (expected**2) @ (1.0 / spread)
+            cross = projected @ (expected / spread).T
+            result[:, mine] = cross + of_probe[:, None] + of_character[None]
+        return result
+
+    def to_bytes(self) -> bytes:
+        """As a NumPy archive (.npz) that needs no pickle."""
+        stream = io.BytesIO()
+        np.savez(stream, mean=self.mean, transform=self.transform, between=self.between)
+        return stream.getvalue()
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Plda:
+        """What `to_bytes` wrote.
+
+        Raises:
+            DataError: it is something else.
+        """
+        try:
+            with np.load(io.BytesIO(data), allow_pickle=False) as archive:
+                parts = {key: archive[key] for key in ("mean", "transform", "between")}
+            return cls(**{key: np.asarray(part, np.float32) for key, part in parts.items()})
+        except Exception as error:  # NumPy and zipfile raise whatever a torn file leads to
+            raise DataError("these are not the parameters of a back-end") from error
+
+    @cached_property
+    def dimension(self) -> int:
+        """d, the length of the embeddings that it is for."""
+        return len(self.mean)
+
+
+def fit_plda(
+    embeddings: FloatArray, characters: NDArray[np.intp], sources: NDArray[np.intp]
+) -> Plda:
+    """Fit the model by moments.
+
+    Characters with one picture say nothing. A character counts alike however many pictures it
+    has; a source by the square root of its characters, so that one large source does not
+    decide for all.
+
+    Args:
+        embeddings: shape (n, d).
+        characters: a number per character, shape (n,).
+        sources: a number per source, shape (n,).
+
+    Raises:
+        DataError: fewer than two characters with two pictures.
+    """
+    groups = _groups(characters)
+    if len(groups) < 2:
+        raise DataError("a back-end needs two characters with two pictures each")
+    _, of_source, sizes = np.unique(
+        [sources[group[0]] for group in groups], return_inverse=True, return_counts=True
+    )
+    weights = np.sqrt(1.0 / sizes)[of_source]
+    weights /= weights.sum()
+    counts = np.array([len(group) for group in groups])
+    means = np.stack([embeddings[group].mean(axis=0, dtype=np.float64) for group in groups])
+    rows = np.concatenate(
+        [
+            (embeddings[group] - mean) * np.sqrt(weight / (len(group) - 1))
+            for group, mean, weight in zip(groups, means, weights, strict=True)
+        ]
+    )
+    within = rows.T @ rows
+    mean = weights @ means
+    deviations = (means - mean) * np.sqrt(weights)[:, None]
+    # The means of few pictures scatter by themselves, too.
+    between = deviations.T @ deviations - within * float(weights @ (1.0 / counts))
+    within += SHRINKAGE * np.trace(within) / len(within) * np.eye(len(within))
+    values, vectors = np.linalg.eigh(within)
+    whiten = vectors * np.maximum(values, 1e-12) ** -0.5
+    variances, axes = np.linalg.eigh(whiten.T @ between @ whiten)
+    kept = variances > 0  # the others tell no characters apart
+    return Plda(
+        mean.astype(np.float32),
+        (whiten @ axes[:, kept]).astype(np.float32),
+        variances[kept].astype(np.float32),
+    )
+
+
+def _groups(characters: NDArray[np.intp]) -> list[NDArray[np.intp]]:
+    rng = np.random.default_rng(0)
+    order = rng.permutation(len(characters))
+    order = order[np.argsort(characters[order], kind="stable")]
+    _, starts = np.unique(characters[order], return_index=True)
+    return [g[:_PER_CHARACTER] for g in np.split(order, starts[1:]) if len(g) > 1]

@@ -1,0 +1,78 @@
+"""Open-set identification: the figures by hand, and whom the draws enrol."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from kyara.evaluate.openset import OpenSetIdentification, _figures, draw_open_set
+from kyara.identify.plda import fit_plda
+from tests.evaluate.helpers import clusters, dot, rng, toy
+
+pytest.importorskip("sklearn", reason="needs the extra `evaluate`")
+
+
+def test_figures_by_hand() -> None:
+    # Falling scores: right, stranger, right, wrong name, then 19 more strangers.
+    known = np.array([True, False, True, True, *[False] * 19])
+    right = np.array([True, False, True, False, *[False] * 19])
+    dir_1, dir_5, dir_10, auroc, top1 = _figures(known, right, np.ones(23))
+    assert dir_1 == pytest.approx(1 / 3)  # no stranger may pass
+    assert dir_5 == pytest.approx(2 / 3)  # one of twenty
+    assert dir_10 == pytest.approx(2 / 3)
+    assert auroc == pytest.approx((1 + 0.95 + 0.95) / 3)
+    assert top1 == pytest.approx(2 / 3)
+
+
+def test_auroc_is_scikit_learns() -> None:
+    from sklearn.metrics import roc_auc_score
+
+    scores = np.sort(np.random.default_rng(0).normal(size=200))[::-1]
+    known = np.random.default_rng(1).random(200) < 0.4
+    weights = np.ones(200)
+    assert _figures(known, known, weights)[3] == pytest.approx(roc_auc_score(known, scores))
+
+
+def test_half_of_the_characters_are_enrolled_and_none_of_the_small() -> None:
+    embedded = toy(np.eye(16).tolist(), [0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3, 4, 4, 5, 5])
+    enrolled = set()
+    for draw in draw_open_set(embedded, 2, 20, rng()):
+        assert len(draw.enrolled) == 2
+        assert len(draw.references) == 4
+        assert len(draw.probes) == 12
+        enrolled |= set(draw.enrolled.tolist())
+    assert enrolled == {0, 1, 2, 3}
+    assert list(draw_open_set(embedded, 3, 20, rng())) == []
+
+
+def test_good_embeddings_and_a_back_end_measure_better() -> None:
+    train, good, bad = (
+        clusters(40, 8, noise, 16, seed) for noise, seed in ((0.6, 1), (0.3, 2), (0.9, 3))
+    )
+    plda = fit_plda(train.embeddings, train.characters, np.zeros(len(train), np.intp))
+    protocol = OpenSetIdentification(plda, bootstrap=20, counts=(1, 3))
+    assert protocol.primary == "dir_at_fpir_5_3_plda"
+    first, again, worse = (protocol.run(e, dot, rng()).metrics for e in (good, good, bad))
+    for name, estimate in first.items():
+        assert estimate.value == again[name].value
+    assert first["auroc_3_plda"].value > worse["auroc_3_plda"].value  # type: ignore[operator]
+    assert first["top1_3_any"].value > worse["top1_3_any"].value  # type: ignore[operator]
+
+
+def test_strangers_are_never_enrolled() -> None:
+    embedded = clusters(8, 4, 0.2)
+    # Strangers that lie with the known make it hard to tell.
+    alike = embedded.embeddings[::2]
+    alone, beside = (
+        OpenSetIdentification(None, strangers, counts=(1,), bootstrap=0).run(embedded, dot, rng())
+        for strangers in (None, alike)
+    )
+    assert beside.metrics["dir_at_fpir_1_1_any"].value < alone.metrics["dir_at_fpir_1_1_any"].value  # type: ignore[operator]
+    assert OpenSetIdentification(None).primary == "dir_at_fpir_5_5_any"
+
+
+def test_nothing_to_measure_is_no_value() -> None:
+    outcome = OpenSetIdentification(counts=(1,), bootstrap=0).run(
+        toy([[1.0, 0.0], [0.0, 1.0]], [0, 1]), dot, rng()
+    )
+    assert {estimate.value for estimate in outcome.metrics.values()} == {None}
