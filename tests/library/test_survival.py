@@ -96,7 +96,8 @@ def test_update_killed_at_any_instant(library: Path, many: Path) -> None:
     for number in range(KILLS):
         moved = many / "ruby" / f"{number + 1}.png"
         moved.rename(many / "jade" / f"moved-{number}.png")
-        draw(many / "jade" / f"new-{number}.png", "jade", 500 + number)
+        new = draw(many / "jade" / f"new-{number}.png", "jade", 500 + number)
+        new.write_bytes(new.read_bytes() + f"new {number}".encode())  # poses may be the same
         kill_within(update, library.parent, random_instant.uniform(0.3, 1) * seconds)
         healthy(library.parent)
     assert run_process(update, library.parent).code == 0
