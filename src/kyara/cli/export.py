@@ -46,6 +46,11 @@ WHITENING_PICTURES = 12_000
     "size, about three times as fast. Needs --data.",
 )
 @click.option(
+    "--half",
+    is_flag=True,
+    help="Weights stored as 16-bit floats: half the size, the same speed and answers.",
+)
+@click.option(
     "--whiten",
     is_flag=True,
     help="Fit the projection anew, so that what differs within a character counts less "
@@ -72,6 +77,7 @@ def command(
     licence: str,
     size: int | None,
     int8: bool,
+    half: bool,
     whiten: bool,
     palette: bool,
     data: Path | None,
@@ -86,7 +92,7 @@ def command(
     from kyara.errors import UsageError
     from kyara.evaluate.dataset import load_dataset
     from kyara.plugins.manifest import InputSpec, PluginSpec, TrainingSpec
-    from kyara.train.export import export_onnx, load_crops, quantise, today, write_plugin
+    from kyara.train.export import export_onnx, halve, load_crops, quantise, today, write_plugin
     from kyara.train.loop import load_trained, training_data
     from kyara.train.whiten import whiten as fit_projection
 
@@ -94,6 +100,8 @@ def command(
         raise UsageError("this exists already", where=out, hint="choose another directory")
     if (int8 or whiten) and data is None:
         raise click.UsageError("--int8 and --whiten need --data")
+    if int8 and half:
+        raise click.UsageError("--int8 and --half exclude each other")
     if palette and not whiten:
         raise click.UsageError("--palette needs --whiten")
     net, config = load_trained(run)
@@ -109,6 +117,9 @@ def command(
             crops, _ = load_crops(dataset, RANGE_PICTURES, spec)
             exact, model = model, Path(folder) / "int8.onnx"
             cosine = quantise(exact, crops, model)
+        if half:
+            exact, model = model, Path(folder) / "half.onnx"
+            halve(exact, model)
         manifest = write_plugin(
             model,
             out,

@@ -24,7 +24,7 @@ from kyara.plugins.manifest import MANIFEST, Manifest, identity_of, is_plugin_na
 
 __all__ = ["DEFAULT_PLUGIN", "FoundPlugin", "find_plugins", "open_encoder", "plugin_directory"]
 
-DEFAULT_PLUGIN = "res18_single"
+DEFAULT_PLUGIN = "kyara-1"
 _SHIPPED = Path(__file__).parent
 _GROUP = "kyara.plugins"
 

@@ -29,7 +29,7 @@ from kyara.plugins.manifest import (
 )
 from kyara.types import FloatArray, PixelArray, normalised
 
-__all__ = ["export_onnx", "load_crops", "quantise", "write_plugin"]
+__all__ = ["export_onnx", "halve", "load_crops", "quantise", "write_plugin"]
 
 WEIGHTS = "model.onnx"
 TOLERANCE = 1e-3
@@ -102,6 +102,30 @@ def quantise(path: Path, crops: PixelArray, out: Path) -> float:
         )
     before, after = normalised(_run(path, crops)), normalised(_run(out, crops))
     return float((before * after).sum(axis=1).mean())
+
+
+def halve(path: Path, out: Path) -> None:
+    """Write the graph at `path` with its weights stored as 16-bit floats.
+
+    They become 32-bit floats again when the model is loaded, so it computes as before; only the
+    rounding of the weights (11 significant bits) remains.
+    """
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+
+    model = onnx.load(str(path))
+    casts = []
+    for tensor in model.graph.initializer:
+        if tensor.data_type != TensorProto.FLOAT or len(tensor.dims) < 2:
+            continue
+        name, stored = tensor.name, f"{tensor.name}_half"
+        half = numpy_helper.to_array(tensor).astype(np.float16)
+        tensor.CopyFrom(numpy_helper.from_array(half, stored))
+        casts.append(helper.make_node("Cast", [stored], [name], to=TensorProto.FLOAT))
+    nodes = [*casts, *model.graph.node]
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
+    onnx.save(model, str(out))
 
 
 def load_crops(
