@@ -11,16 +11,21 @@ from kyara.plugins.discover import DEFAULT_PLUGIN
 from tests.conftest import Ran
 
 
-def test_the_shipped_model_is_listed(kyara: Callable[..., Ran]) -> None:
+@pytest.mark.parametrize(("name", "dimension"), [("kyara-1", "256"), ("res18_single", "500")])
+def test_the_shipped_models_are_listed(
+    kyara: Callable[..., Ran], name: str, dimension: str
+) -> None:
     ran = kyara("plugins")
     assert (ran.code, ran.err) == (0, "")
-    (line,) = [line for line in ran.out.splitlines() if DEFAULT_PLUGIN in line]
+    (line,) = [line for line in ran.out.splitlines() if line.split()[:1] == [name]]
     assert "shipped" in line
-    assert "500" in line
+    assert dimension in line
 
 
 def test_json_has_the_whole_manifest(kyara: Callable[..., Ran]) -> None:
-    (shipped,) = [row for row in kyara("plugins", "--json").rows() if row["origin"] == "shipped"]
+    rows = kyara("plugins", "--json").rows()
+    (shipped,) = [row for row in rows if row["name"] == DEFAULT_PLUGIN]
+    assert shipped["origin"] == "shipped"
     assert set(shipped) == {"name", "origin", "directory", "manifest", "error"}
     assert shipped["name"] == shipped["manifest"]["plugin"]["name"] == DEFAULT_PLUGIN
     assert shipped["error"] is None
