@@ -32,7 +32,7 @@ def alike(one: np.ndarray, other: np.ndarray) -> float:
     return float((products / lengths).mean())
 
 
-@pytest.mark.parametrize("options", [(), ("--int8",)])
+@pytest.mark.parametrize("options", [(), ("--int8",), ("--half",)])
 def test_the_trunk_is_the_one_that_was_exported(
     labelled: Path,
     config_file: Path,

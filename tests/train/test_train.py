@@ -201,3 +201,27 @@ def test_commands_train_export_and_use_a_model(
     compared = kyara("compare", *pictures, "--plugin", plugin, "--json")
     assert -1.0 <= compared.json()["score"] <= 1.0
     assert compared.json()["encoder"].startswith("plugin@1:")
+
+
+def test_half_weights_answer_as_the_exact_ones(
+    labelled: Path, config_file: Path, tmp_path: Path, kyara: Callable[..., Ran]
+) -> None:
+    run = tmp_path / "run"
+    train(load_config(config_file), load_dataset(labelled), run, until=1)
+    extra = ("--whiten", "--palette", "--data", labelled)
+    assert kyara("export", run, "--out", tmp_path / "exact", *extra).code == 0
+    assert kyara("export", run, "--out", tmp_path / "half", "--half", *extra).code == 0
+    sizes = [(tmp_path / name / "model.onnx").stat().st_size for name in ("exact", "half")]
+    assert sizes[1] < 0.6 * sizes[0]
+    crops = np.random.default_rng(0).integers(0, 256, (5, 48, 48, 3), dtype=np.uint8)
+    exact, half = (open_encoder(str(tmp_path / name)).encode(crops) for name in ("exact", "half"))
+    np.testing.assert_allclose(half, exact, atol=5e-3)
+
+
+@pytest.mark.parametrize("options", [["--int8", "--half"], ["--palette"], ["--whiten"]])
+def test_export_options_that_do_not_fit(
+    labelled: Path, tmp_path: Path, kyara: Callable[..., Ran], options: list[str]
+) -> None:
+    data = [] if options == ["--whiten"] else ["--data", labelled]
+    assert kyara("export", tmp_path, "--out", tmp_path / "out", *options, *data).code == 2
+    assert not (tmp_path / "out").exists()

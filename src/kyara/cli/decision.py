@@ -17,6 +17,9 @@ __all__ = ["decision_for", "decision_options"]
 F = TypeVar("F", bound=Callable[..., Any])
 
 DEFAULT_FPIR = 0.1
+"""Of a calibration on one's own characters."""
+EVEN_ODDS = 0.0
+"""Log-odds from which on a back-end names: known is more likely than unknown."""
 
 
 class _Rate(click.FloatRange):
@@ -52,7 +55,8 @@ def decision_options(function: F) -> F:
             type=_Rate(0.01, 0.1),
             metavar="RATE",
             help="So strict that about this share of the strangers gets a name: 1% to 10%. "
-            "Needs --calibration, or a model with an open-set back-end; default for these: 10%.",
+            "Needs --calibration (there the default is 10%), or a model with an open-set back-end "
+            "(there a name is given where known is more likely than unknown).",
         ),
         click.option(
             "--threshold",
@@ -108,7 +112,7 @@ def decision_for(
         )
     if open_set is not None:
         if threshold is None and not always_name:
-            threshold = open_set.threshold(at_fpr or DEFAULT_FPIR)
+            threshold = EVEN_ODDS if at_fpr is None else open_set.threshold(at_fpr)
         return open_set, threshold
     aggregation = Aggregation(mode or "any")
     logistic = logistic_for(encoder.calibration, aggregation)

@@ -65,13 +65,15 @@ def _read(path: Path) -> dict[str, Tensor]:
     raw = {tensor.name: tensor for tensor in model.graph.initializer}
     values: dict[str, Tensor] = {}
     for name, tensor in raw.items():
-        plain = name.removesuffix("_quantized").removeprefix(_PREFIX)
+        plain = name.removesuffix("_quantized").removesuffix("_half").removeprefix(_PREFIX)
         value = numpy_helper.to_array(tensor)
         if name.endswith("_quantized"):
             # Weights have `w_scale`, the wider biases `b_quantized_scale`.
             scale = raw.get(f"{name}_scale") or raw[f"{name.removesuffix('_quantized')}_scale"]
             shape = (-1,) + (1,) * (value.ndim - 1)  # one scale per output channel
             value = value.astype(np.float32) * numpy_helper.to_array(scale).reshape(shape)
+        elif name.endswith("_half"):
+            value = value.astype(np.float32)
         values[plain] = torch.from_numpy(np.array(value))
     return values
 
