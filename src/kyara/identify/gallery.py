@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,7 @@ from kyara.encode.encoder import Encoder
 from kyara.errors import UsageError
 from kyara.identify.calibration import logistic_for, probability
 from kyara.identify.decision import Judge, OpenSet
+from kyara.identify.plda import Enrolled, Plda
 from kyara.types import Aggregation, FloatArray, Match, as_embeddings
 
 __all__ = ["Gallery", "aggregate", "identify", "scores_against"]
@@ -24,7 +25,7 @@ _REFERENCES = 32_768
 """Probes and references whose scores are in memory at once: 32 MB."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Gallery:
     """References of known characters, embedded by one encoder.
 
@@ -132,13 +133,18 @@ def identify(
     return ranked
 
 
+@lru_cache(maxsize=4)
+def _enrolled(plda: Plda, gallery: Gallery) -> Enrolled:
+    # Pictures are asked for one by one; a large gallery is worked out for the first only.
+    return plda.enrol(gallery.means, gallery.counts)
+
+
 def scores_against(
     probes: FloatArray, gallery: Gallery, encoder: Encoder, judge: Judge
 ) -> FloatArray:
     """Scores (p, c) of probes (p, d) against the characters."""
     if isinstance(judge, OpenSet):
-        ratios = judge.plda.scores(probes, gallery.means, gallery.counts)
-        return judge.log_odds(ratios)
+        return judge.log_odds(_enrolled(judge.plda, gallery).scores(probes))
     cosine = encoder.manifest.embedding.similarity == "cosine"
     if judge is Aggregation.AVG and cosine:
         # The mean of products is the product with the mean.

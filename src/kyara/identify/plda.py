@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from kyara.errors import DataError
 from kyara.types import FloatArray
 
-__all__ = ["Plda", "fit_plda"]
+__all__ = ["Enrolled", "Plda", "fit_plda"]
 
 SHRINKAGE = 0.1
 """Of the covariance within characters towards a multiple of the identity, by its mean variance."""
@@ -30,7 +30,7 @@ SHRINKAGE = 0.1
 _PER_CHARACTER = 40  # pictures at most: a character with 300 does not count for ten
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Plda:
     """The model, in the axes in which both covariances are diagonal.
 
@@ -59,29 +59,30 @@ class Plda:
         """Embeddings (n, d) in the model's axes, (n, k)."""
         return np.asarray((embeddings - self.mean) @ self.transform, dtype=np.float32)
 
-    def scores(self, probes: FloatArray, means: FloatArray, counts: NDArray[np.intp]) -> FloatArray:
-        """Log-likelihood ratios (p, c), natural logarithm.
+    def enrol(self, means: FloatArray, counts: NDArray[np.intp]) -> Enrolled:
+        """Characters to score probes against.
 
         Args:
-            probes: embeddings (p, d).
             means: the mean of each character's references (c, d), not scaled to length 1.
             counts: how many references each has, shape (c,).
         """
-        result = np.empty((len(probes), len(means)), dtype=np.float32)
-        projected, centres = self.project(probes), self.project(means)
-        squares = projected**2
-        # For each number of references apart: the certainty is the same for all of these.
-        for count in np.unique(counts):
-            mine = np.flatnonzero(counts == count)
-            weight = self.between * count / (self.between * count + 1.0)
-            spread = 1.0 + self.between / (self.between * count + 1.0)
-            expected = centres[mine] * weight
-            constant = 0.5 * float(np.log((1.0 + self.between) / spread).sum())
-            of_probe = 0.5 * squares @ (1.0 / (1.0 + self.between) - 1.0 / spread)
-            of_character = constant - 0.5 * (expected**2) @ (1.0 / spread)
-            cross = projected @ (expected / spread).T
-            result[:, mine] = cross + of_probe[:, None] + of_character[None]
-        return result
+        weights = self.between * counts[:, None] / (self.between * counts[:, None] + 1.0)
+        expected = self.project(means) * weights
+        certainties, group = np.unique(counts, return_inverse=True)
+        spreads = 1.0 + self.between / (self.between * certainties[:, None] + 1.0)
+        precision = 1.0 / spreads
+        constant = 0.5 * np.log((1.0 + self.between) * precision).sum(axis=1)[group]
+        return Enrolled(
+            self,
+            np.asarray((expected * precision[group]).T, dtype=np.float32),
+            np.asarray(constant - 0.5 * (expected**2 * precision[group]).sum(axis=1), np.float32),
+            np.asarray(0.5 * (1.0 / (1.0 + self.between) - precision).T, dtype=np.float32),
+            group,
+        )
+
+    def scores(self, probes: FloatArray, means: FloatArray, counts: NDArray[np.intp]) -> FloatArray:
+        """Log-likelihood ratios (p, c), natural logarithm, of probes (p, d); see `enrol`."""
+        return self.enrol(means, counts).scores(probes)
 
     def to_bytes(self) -> bytes:
         """As a NumPy archive (.npz) that needs no pickle."""
@@ -107,6 +108,35 @@ class Plda:
     def dimension(self) -> int:
         """d, the length of the embeddings that it is for."""
         return len(self.mean)
+
+
+@dataclass(frozen=True, eq=False)
+class Enrolled:
+    """What a score needs of some characters, worked out once.
+
+    The log-likelihood ratio is a quadratic form in the probe, in which the characters with
+    equally many references share the square part.
+
+    Attributes:
+        plda: the model.
+        linear: shape (k, c).
+        constant: shape (c,).
+        square: a column for each number of references, shape (k, g).
+        group: the column of each character, shape (c,).
+    """
+
+    plda: Plda
+    linear: FloatArray
+    constant: FloatArray
+    square: FloatArray
+    group: NDArray[np.intp]
+
+    def scores(self, probes: FloatArray) -> FloatArray:
+        """Log-likelihood ratios (p, c), natural logarithm, of probes (p, d)."""
+        projected = self.plda.project(probes)
+        squares = projected**2 @ self.square
+        ratios = projected @ self.linear + squares[:, self.group] + self.constant
+        return np.asarray(ratios, dtype=np.float32)
 
 
 def fit_plda(
