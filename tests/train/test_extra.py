@@ -21,7 +21,7 @@ def test_without_the_extra_it_says_how_to_get_it(
     name: str, kyara: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("kyara.cli.options.find_spec", lambda module: None)
+    monkeypatch.setattr("kyara.extras.find_spec", lambda module: None)
     for file in ("config.toml", "a.mdl"):
         (tmp_path / file).touch()
     for folder in ("data", "run"):

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kyara.cli.options import require_extra
 from kyara.errors import printable
+from kyara.extras import require_extra
 
 if TYPE_CHECKING:
     from kyara.plugins.manifest import Manifest

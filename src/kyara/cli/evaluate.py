@@ -143,8 +143,8 @@ def command(
     in groups) and robustness (one of two pictures altered), per source and on average. Needs the
     extra `evaluate`.
     """
-    from kyara.evaluate.extras import optional
     from kyara.evaluate.suite import measure
+    from kyara.extras import optional
 
     optional("sklearn")  # now rather than after an hour of work
     if plots is not None:

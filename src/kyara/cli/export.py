@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from kyara.cli.options import require_extra
+from kyara.extras import require_extra
 
 EXAMPLE = """
 \b

@@ -84,7 +84,7 @@ def command(
     from kyara.errors import UsageError
     from kyara.evaluate.backend import calibrate_plda, fit_on
     from kyara.evaluate.dataset import load_dataset
-    from kyara.evaluate.extras import optional
+    from kyara.extras import optional
     from kyara.plugins.manifest import load_manifest
 
     optional("sklearn")

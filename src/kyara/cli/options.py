@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -29,7 +28,6 @@ __all__ = [
     "open_encoder_of",
     "open_references",
     "report_skipped",
-    "require_extra",
 ]
 
 PATH = click.Path(path_type=Path, readable=False)
@@ -44,12 +42,6 @@ CAST is a folder with a folder of pictures per character, or a JSON file:
 F = TypeVar("F", bound=Callable[..., Any])
 
 EXIT_SKIPPED = 3
-
-# What the code behind an extra imports; pyproject.toml says which packages bring it.
-_MODULES = {
-    "evaluate": ("matplotlib", "sklearn"),
-    "train": ("torch", "torchvision", "pytorch_metric_learning", "onnx", "onnxscript"),
-}
 
 
 def encoder_options(function: F) -> F:
@@ -159,20 +151,6 @@ def open_cache(no_cache: bool) -> Iterator[EmbeddingCache | None]:
             cache.close()
             if cache.failure is not None:
                 click.echo(f"kyara: {cache.failure}; went on without it", err=True)
-
-
-def require_extra(extra: str) -> None:
-    """Nothing, if what the extra brings is installed; nothing of it is imported.
-
-    Raises:
-        UsageError: something is missing.
-    """
-    from kyara.errors import UsageError
-
-    missing = [module for module in _MODULES[extra] if find_spec(module) is None]
-    if missing:
-        what = f"this command needs: pip install 'kyara[{extra}]'"
-        raise UsageError(what, hint=f"missing: {', '.join(missing)}")
 
 
 def report_skipped(messages: list[str], total: int) -> int:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kyara.cli.console import progress
-from kyara.cli.options import require_extra
+from kyara.extras import require_extra
 
 if TYPE_CHECKING:
     from kyara.evaluate.dataset import Dataset

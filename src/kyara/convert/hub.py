@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 
 from kyara.convert.ccip import FEATURES, FILES
 from kyara.errors import KyaraError, UsageError, one_line
-from kyara.evaluate.extras import optional
+from kyara.extras import optional
 
 __all__ = ["fetch_ccip"]
 

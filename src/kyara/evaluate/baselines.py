@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from kyara.encode.device import CPU, Device
 from kyara.encode.encoder import Backend, Encoder
 from kyara.errors import PluginError, UsageError
-from kyara.evaluate.extras import optional
+from kyara.extras import optional
 from kyara.plugins.manifest import EmbeddingSpec, InputSpec, Manifest, ModelSpec, PluginSpec
 from kyara.types import FloatArray, PixelArray
 

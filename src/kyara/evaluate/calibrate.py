@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from kyara.errors import DataError
-from kyara.evaluate.extras import optional
 from kyara.evaluate.metrics import Mask, Vector
 from kyara.evaluate.trials import Compare, Embedded, Indices, draw_enrolment, pairs_of
+from kyara.extras import optional
 from kyara.plugins.manifest import CalibrationSpec, Logistic, ReferencesSpec
 from kyara.types import Aggregation, FloatArray
 

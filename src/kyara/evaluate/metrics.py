@@ -9,7 +9,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from kyara.evaluate.extras import optional
+from kyara.extras import optional
 from kyara.types import FloatArray
 
 __all__ = [

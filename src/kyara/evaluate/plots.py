@@ -9,10 +9,10 @@ from statistics import NormalDist
 from typing import Any
 
 from kyara.errors import OutputError
-from kyara.evaluate.extras import optional
 from kyara.evaluate.protocols import CurveKind
 from kyara.evaluate.reliability import Reliability
 from kyara.evaluate.report import Report
+from kyara.extras import optional
 
 __all__ = ["save_plots"]
 

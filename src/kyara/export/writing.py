@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import secrets
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
+
+from kyara.organise.files import put_in_place
 
 __all__ = ["as_text", "replace_whole", "write_new"]
 
@@ -23,14 +24,7 @@ def write_new(path: Path, chunks: Iterable[bytes]) -> None:
     part = _part_beside(path)
     try:
         _write(part, chunks)
-        try:
-            os.link(part, path)  # fails where the name is taken; renaming would replace that file
-        except FileExistsError:
-            raise
-        except OSError:  # a file system without links (FAT, some network shares)
-            if os.path.lexists(path):
-                raise FileExistsError(errno.EEXIST, "a file of that name is there") from None
-            part.rename(path)
+        put_in_place(part, path)
     finally:  # also when Ctrl-C comes
         with contextlib.suppress(OSError):
             part.unlink()

@@ -19,6 +19,7 @@ __all__ = [
     "hard_link",
     "link_text",
     "move_file",
+    "put_in_place",
     "symbolic_link",
     "sync_folder",
     "write_new",
@@ -119,7 +120,7 @@ def write_new(path: Path, data: bytes) -> None:
     part = path.with_name(f".kyara-{secrets.token_hex(8)}.part")
     try:
         part.write_bytes(data)
-        _put_in_place(part, path)
+        put_in_place(part, path)
     finally:
         part.unlink(missing_ok=True)
 
@@ -141,7 +142,7 @@ def _copy(source: Path, target: Path, part: Path, *, durable: bool) -> None:
             with part.open("rb+") as stream:
                 os.fsync(stream.fileno())
         shutil.copystat(source, part)
-        _put_in_place(part, target)
+        put_in_place(part, target)
         if durable:
             sync_folder(target.parent)
     finally:
@@ -149,7 +150,13 @@ def _copy(source: Path, target: Path, part: Path, *, durable: bool) -> None:
             part.unlink()
 
 
-def _put_in_place(part: Path, target: Path) -> None:
+def put_in_place(part: Path, target: Path) -> None:
+    """Give a complete file its name; the part may stay beside it, to be removed.
+
+    Raises:
+        FileExistsError: something has that name; it stays as it is.
+        OSError: the file system refuses.
+    """
     # A hard link fails where the name is taken; renaming would silently replace that file.
     try:
         os.link(part, target)

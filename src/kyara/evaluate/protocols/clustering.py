@@ -8,10 +8,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from kyara.evaluate.extras import optional
 from kyara.evaluate.metrics import BCubed, Vector, b_cubed, bootstrap
 from kyara.evaluate.protocols.contract import Estimate, Outcome, estimates, no_values
 from kyara.evaluate.trials import Compare, Embedded, Indices
+from kyara.extras import optional
 from kyara.types import FloatArray
 
 __all__ = ["Clustering"]

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import importlib
+from importlib.util import find_spec
 from typing import Any
 
 from kyara.errors import KyaraError, UsageError
 
-__all__ = ["optional"]
+__all__ = ["optional", "require_extra"]
+
+# What the code behind an extra imports; pyproject.toml says which packages bring it.
+_MODULES = {
+    "evaluate": ("matplotlib", "sklearn"),
+    "train": ("torch", "torchvision", "pytorch_metric_learning", "onnx", "onnxscript"),
+}
 
 
 def optional(
@@ -24,3 +31,15 @@ def optional(
     except ImportError as missing:
         package = module.partition(".")[0]
         raise error(f"this needs the package {package}", hint=f"pip install {install}") from missing
+
+
+def require_extra(extra: str) -> None:
+    """Nothing, if what the extra brings is installed; nothing of it is imported.
+
+    Raises:
+        UsageError: something is missing.
+    """
+    missing = [module for module in _MODULES[extra] if find_spec(module) is None]
+    if missing:
+        what = f"this command needs: pip install 'kyara[{extra}]'"
+        raise UsageError(what, hint=f"missing: {', '.join(missing)}")
