@@ -68,10 +68,16 @@ class LossConfig(_Section, kw_only=True, frozen=True, forbid_unknown_fields=True
 
     Options go to its constructor; `num_classes` and `embedding_size` are filled in for the
     losses that want them.
+
+    Attributes:
+        within_source: compare characters with those of their own source only. Nothing is then
+            gained by telling one collection's look from another's, which is no part of who is
+            drawn.
     """
 
     name: str
     weight: float = 1.0
+    within_source: bool = False
     options: dict[str, Any] = {}
 
 
@@ -79,20 +85,31 @@ class DistilConfig(_Section, kw_only=True, frozen=True, forbid_unknown_fields=Tr
     """Beside the losses: from every view, say what the teacher says of the whole picture.
 
     Attributes:
-        teacher: a baseline's name (`imagenet`), a plugin's name or a plugin directory.
+        teacher: a baseline's name (`imagenet`), a plugin's name or a plugin directory; several
+            are one teacher, who says what all of them say side by side.
         size: side of the baseline's crops; smaller than it is measured with is faster.
         weight: of 1 - cosine, beside the losses.
+        centre_sources: take each source's mean off what the teacher says, so that it does not
+            say which collection a picture comes from.
     """
 
-    teacher: str
+    teacher: str | tuple[str, ...]
     size: Annotated[int, msgspec.Meta(ge=32)] | None = None
     weight: float = 1.0
+    centre_sources: bool = False
+
+    @property
+    def teachers(self) -> tuple[str, ...]:
+        """All of them."""
+        return (self.teacher,) if isinstance(self.teacher, str) else self.teacher
 
 
 class OptimiserConfig(_Section, kw_only=True, frozen=True, forbid_unknown_fields=True):
-    """AdamW with linear warm-up, then a cosine to zero.
+    """AdamW with linear warm-up, then `learning_rate`, then half a cosine to zero.
 
     Attributes:
+        decay_from: the fraction of the run where the cosine begins. A run of which nobody knows
+            how far it will get is better kept at its rate: its average can be used at any time.
         class_rate: times the learning rate, for the weight vector that a classifier loss has
             of each character; it is only pushed when one of its pictures is in the batch.
         ema: decay of the averaged weights, which are the ones that are exported.
@@ -101,6 +118,7 @@ class OptimiserConfig(_Section, kw_only=True, frozen=True, forbid_unknown_fields
     learning_rate: float = 1e-3
     class_rate: float = 1.0
     weight_decay: float = 0.05
+    decay_from: Annotated[float, msgspec.Meta(ge=0.0, lt=1.0)] = 0.0
     warmup_steps: Annotated[int, msgspec.Meta(ge=0)] = 200
     ema: Fraction = 0.998
 
@@ -118,6 +136,7 @@ class AugmentConfig(_Section, kw_only=True, frozen=True, forbid_unknown_fields=T
     crop_scale: tuple[float, float] = (0.4, 1.0)
     rotation: float = 12.0
     affine: Fraction = 0.4
+    warp: Fraction = 0.0
     background: Fraction = 0.7
     colour: Fraction = 0.8
     hue: Annotated[float, msgspec.Meta(ge=0.0, le=0.5)] = 0.05

@@ -7,7 +7,7 @@ import math
 import os
 import platform
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import asdict, dataclass
@@ -73,7 +73,11 @@ class _Run:
     """Everything that changes while training, and that a checkpoint holds."""
 
     def __init__(
-        self, config: TrainConfig, classes: int, targets: Tensor | None, device: torch.device
+        self,
+        config: TrainConfig,
+        sources: Sequence[str],
+        targets: Tensor | None,
+        device: torch.device,
     ) -> None:
         torch.manual_seed(config.seed)
         self.config = config
@@ -81,13 +85,14 @@ class _Run:
         self.step = 0
         self._targets = targets
         width = None if targets is None else targets.shape[1]
-        self.objective = Objective(config, classes, width).to(device)
+        self.objective = Objective(config, sources, width).to(device)
         self.objective.to(memory_format=torch.channels_last)
         self.average = deepcopy(self.objective.net).requires_grad_(False)
         self.optimiser = torch.optim.AdamW(self._parameter_groups())
         # Under torchrun each process trains on its part of the batch; gradients are averaged.
         self._parallel: nn.Module = (
-            DistributedDataParallel(self.objective)
+            # The losses of sources that are not in a batch have no gradient.
+            DistributedDataParallel(self.objective, find_unused_parameters=True)
             if distributed.is_initialized()
             else self.objective
         )
@@ -108,10 +113,11 @@ class _Run:
         ]
 
     def learning_rate(self) -> float:
-        """Linear warm-up, then half a cosine."""
-        config, steps = self.config.optimiser, self.config.steps
+        """Linear warm-up, the rate itself, then half a cosine."""
+        config, done = self.config.optimiser, self.step / self.config.steps
         warm = min(1.0, (self.step + 1) / max(1, config.warmup_steps))
-        return config.learning_rate * warm * 0.5 * (1 + math.cos(math.pi * self.step / steps))
+        decayed = max(0.0, (done - config.decay_from) / (1.0 - config.decay_from))
+        return config.learning_rate * warm * 0.5 * (1 + math.cos(math.pi * decayed))
 
     def advance(self, pixels: Tensor, labels: Tensor, indices: Tensor) -> float:
         """One optimiser step on a batch; returns its loss."""
@@ -221,7 +227,7 @@ def train(
     with _processes(device) as (rank, count):
         first = rank == 0
         targets = _targets(config, dataset, folder)
-        run = _Run(config, len(dataset.by_identity), targets, torch.device(device))
+        run = _Run(config, _sources_of_classes(dataset), targets, torch.device(device))
         checkpoint = folder / CHECKPOINT
         if checkpoint.exists():
             run.load(checkpoint)
@@ -281,6 +287,11 @@ def _processes(device: str) -> Iterator[tuple[int, int]]:
         yield distributed.get_rank(), distributed.get_world_size()
     finally:
         distributed.destroy_process_group()
+
+
+def _sources_of_classes(dataset: Dataset) -> list[str]:
+    """The source of each character, in the order of their labels."""
+    return [source for source, _ in sorted(dataset.by_identity)]
 
 
 def _targets(config: TrainConfig, dataset: Dataset, folder: Path) -> Tensor | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, cast
 
 import torch
@@ -13,7 +14,7 @@ from kyara.errors import UsageError
 from kyara.evaluate.baselines import imagenet_network
 from kyara.train.config import LossConfig, ModelConfig, TrainConfig
 
-__all__ = ["EmbeddingNet", "Objective", "Palette", "SummedLoss"]
+__all__ = ["EmbeddingNet", "Objective", "Palette", "SummedLoss", "WithinSource"]
 
 
 class Palette(nn.Module):
@@ -115,12 +116,18 @@ def _make_trunk(config: ModelConfig) -> tuple[nn.Module, int]:
 
 
 class Objective(nn.Module):
-    """What is minimised: the losses of the embeddings, and distillation if there is a teacher."""
+    """What is minimised: the losses of the embeddings, and distillation if there is a teacher.
 
-    def __init__(self, config: TrainConfig, classes: int, target_dimension: int | None) -> None:
+    Args:
+        sources: of each character, in the order of their labels.
+    """
+
+    def __init__(
+        self, config: TrainConfig, sources: Sequence[str], target_dimension: int | None
+    ) -> None:
         super().__init__()
         self.net = EmbeddingNet(config.model)
-        self.loss = SummedLoss(config.losses, classes, config.model.dimension)
+        self.loss = SummedLoss(config.losses, sources, config.model.dimension)
         self._distil = config.distil.weight if config.distil is not None else 0.0
         self.head = (
             nn.Identity()
@@ -141,9 +148,16 @@ class Objective(nn.Module):
 class SummedLoss(nn.Module):
     """Losses of pytorch-metric-learning, summed by weight; classifier losses hold weights."""
 
-    def __init__(self, configs: tuple[LossConfig, ...], classes: int, dimension: int) -> None:
+    def __init__(
+        self, configs: tuple[LossConfig, ...], sources: Sequence[str], dimension: int
+    ) -> None:
         super().__init__()
-        self.parts = nn.ModuleList(_make_loss(c, classes, dimension) for c in configs)
+        self.parts = nn.ModuleList(
+            WithinSource(config, sources, dimension)
+            if config.within_source
+            else _make_loss(config, len(sources), dimension)
+            for config in configs
+        )
         self._weights = [config.weight for config in configs]
 
     def forward(self, embeddings: Tensor, labels: Tensor) -> Tensor:
@@ -151,6 +165,37 @@ class SummedLoss(nn.Module):
         total = embeddings.new_zeros(())
         for weight, part in zip(self._weights, self.parts, strict=True):
             total = total + weight * part(embeddings, labels)
+        return total
+
+
+class WithinSource(nn.Module):
+    """A loss of its own for the characters of each source, averaged over the batch's pictures.
+
+    Args:
+        sources: of each character, in the order of their labels.
+    """
+
+    source_of: Tensor
+    label_within: Tensor
+
+    def __init__(self, config: LossConfig, sources: Sequence[str], dimension: int) -> None:
+        super().__init__()
+        names = sorted(set(sources))
+        source_of = torch.tensor([names.index(source) for source in sources])
+        counts = torch.bincount(source_of, minlength=len(names)).tolist()
+        within = [(source_of[:n] == source_of[n]).sum() for n in range(len(source_of))]
+        self.register_buffer("source_of", source_of, persistent=False)
+        self.register_buffer("label_within", torch.stack(within), persistent=False)
+        self.parts = nn.ModuleList(_make_loss(config, count, dimension) for count in counts)
+
+    def forward(self, embeddings: Tensor, labels: Tensor) -> Tensor:
+        """Embeddings (n, d) and labels (n,) to a scalar."""
+        total = embeddings.new_zeros(())
+        source_of = self.source_of[labels]
+        for source in set(source_of.tolist()):
+            mine = source_of == source
+            loss = self.parts[source](embeddings[mine], self.label_within[labels[mine]])
+            total = total + mine.float().mean() * loss
         return total
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from kyara.encode.encoder import Encoder
 from kyara.errors import DataError
@@ -35,31 +36,44 @@ def teacher_targets(
 ) -> FloatArray:
     """Targets (n, t) of unit length, one for each picture of `dataset`.
 
-    The mean over the data set is taken off first: it is the same for all and hides what
-    differs. They are kept in `folder` and computed once.
+    The mean over the data set, or over each source, is taken off first: it is the same for all
+    and hides what differs. They are kept in `folder` and computed once.
 
     Raises:
         DataError: a picture cannot be read, or the targets kept are another teacher's.
     """
-    encoder = (
-        baseline(config.teacher, size=config.size)
-        if config.teacher in BASELINES
-        else open_encoder(config.teacher)
-    )
+    encoders = [_open(name, config) for name in config.teachers]
     path = folder / TARGETS
-    made_from = f"{encoder.id} {dataset.digest()}"
+    centred = " by source" if config.centre_sources else ""
+    made_from = f"{' '.join(encoder.id for encoder in encoders)} {dataset.digest()}{centred}"
     if path.exists():
         with np.load(path) as kept:
             if str(kept["made_from"]) == made_from:
                 return np.asarray(kept["targets"], dtype=np.float32)
         raise DataError("these targets are of another teacher or data set", where=path)
-    targets = _compute(encoder, dataset, workers, on_done)
+    groups = _sources(dataset) if config.centre_sources else np.zeros(len(dataset.pictures), int)
+    said = [_compute(encoder, dataset, workers, on_done) for encoder in encoders]
+    targets = normalised(np.concatenate([_centred(rows, groups) for rows in said], axis=1))
     folder.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(".part")
     with part.open("wb") as stream:
         np.savez(stream, targets=targets.astype(np.float16), made_from=np.asarray(made_from))
     part.replace(path)
     return targets
+
+
+def _open(name: str, config: DistilConfig) -> Encoder:
+    return baseline(name, size=config.size) if name in BASELINES else open_encoder(name)
+
+
+def _sources(dataset: Dataset) -> NDArray[np.intp]:
+    return np.unique([picture.source for picture in dataset.pictures], return_inverse=True)[1]
+
+
+def _centred(embeddings: FloatArray, groups: NDArray[np.intp]) -> FloatArray:
+    """Rows without their group's mean, of unit length; shape (n, d) in and out."""
+    means = np.stack([embeddings[groups == group].mean(0) for group in range(groups.max() + 1)])
+    return normalised(embeddings - means[groups])
 
 
 def _compute(
@@ -71,5 +85,4 @@ def _compute(
             raise DataError(f"a training picture cannot be used: {batch.skipped[0]}")
         rows.append(batch.embeddings)
         on_done(len(batch.pictures))
-    embeddings = np.concatenate(rows)
-    return normalised(embeddings - embeddings.mean(axis=0))
+    return np.concatenate(rows)
