@@ -23,9 +23,9 @@ try:
     from kyara.encode.encoder import Encoder
     from kyara.encode.pipeline import embed_pictures
     from kyara.errors import PluginError
-    from kyara.identify.references import read_cast
-    from kyara.organise.sorting import SortRequest, sort_pictures
+    from kyara.library.cast import read_cast
     from kyara.plugins.discover import open_encoder
+    from kyara.sorting import SortRequest, sort_pictures
     from kyara.types import Aggregation
 except ModuleNotFoundError as missing:
     sys.exit(f"cui_tool.py: {missing}; install Kyara first: pip install .. (from this folder)")

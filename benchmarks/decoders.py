@@ -28,7 +28,7 @@ from PIL import Image, ImageDraw
 
 from kyara.detect import whole
 from kyara.encode.preprocess import crop, decode_for
-from kyara.plugins.manifest import InputSpec
+from kyara.manifest import InputSpec
 
 SIDE = 112
 Decoder = Callable[[bytes], np.ndarray]

@@ -24,7 +24,7 @@ from measuring import cores, machine, median, write
 
 from kyara.encode.encoder import Encoder
 from kyara.identify.gallery import Gallery, identify
-from kyara.plugins.manifest import EmbeddingSpec, InputSpec, Manifest, ModelSpec, PluginSpec
+from kyara.manifest import EmbeddingSpec, InputSpec, Manifest, ModelSpec, PluginSpec
 from kyara.types import Aggregation
 
 TARGETS = {"kyara/faiss at most": 2.0, "peak_gib at most": 2.5}

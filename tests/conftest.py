@@ -1,4 +1,5 @@
-"""A small fake encoder for speed, characters that tests draw, and the command line in process.
+"""A small fake encoder for speed, plugins that tests write, characters that they draw, and the
+command line in process.
 
 The real model and real pictures have their own tests (tests/test_real_model.py).
 """
@@ -18,6 +19,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tomli_w
 from PIL import Image, ImageDraw
 
 TINY_TOML = """
@@ -184,3 +186,53 @@ def obey_permissions(tmp_path: Path) -> Callable[[], None]:
     if opened.returncode == 0:
         pytest.skip("permissions stop nobody on this file system")
     return give_up_powers
+
+
+PLUGIN_BASE: dict[str, dict[str, Any]] = {
+    "plugin": {"name": "grey", "version": "1"},
+    "model": {"entry": "model:load"},
+    "input": {"size": 16},
+    "embedding": {"dimension": 3},
+}
+
+PLUGIN_ENTRY = """
+class Model:
+    def encode(self, crops):
+        return crops.mean(axis=(1, 2)) - 100.5
+
+
+def load(directory, device):
+    return Model()
+"""
+
+MakePlugin = Callable[..., Path]
+
+
+@pytest.fixture
+def make_plugin(tmp_path: Path) -> MakePlugin:
+    """`make_plugin("name", {"model.py": text}, input={"size": 32})`: the plugin's directory.
+
+    Tables are merged into `PLUGIN_BASE`; a value of None removes a key. Without files it has
+    `model.py`, which gives a picture's mean colour.
+    """
+
+    def make(
+        name: str = "grey", files: dict[str, str] | None = None, **tables: dict[str, Any]
+    ) -> Path:
+        directory = tmp_path / name
+        directory.mkdir(parents=True, exist_ok=True)
+        merged = {
+            table: {
+                key: value
+                for key, value in {**PLUGIN_BASE.get(table, {}), **tables.get(table, {})}.items()
+                if value is not None
+            }
+            for table in {**PLUGIN_BASE, **tables}
+        }
+        (directory / "plugin.toml").write_text(tomli_w.dumps(merged), encoding="utf-8")
+        for path, text in ({"model.py": PLUGIN_ENTRY} if files is None else files).items():
+            (directory / path).parent.mkdir(parents=True, exist_ok=True)
+            (directory / path).write_text(text, encoding="utf-8")
+        return directory
+
+    return make

@@ -19,11 +19,12 @@ if TYPE_CHECKING:
     from kyara.identify.answer import Answer, answer_pictures
     from kyara.identify.calibration import verify
     from kyara.identify.gallery import Gallery
-    from kyara.identify.references import build_gallery, gallery_of, read_cast
+    from kyara.identify.references import build_gallery, gallery_of
+    from kyara.library.cast import read_cast
     from kyara.library.said import Said
     from kyara.library.store import Library
-    from kyara.organise.sorting import SortRequest, SortResult, sort_pictures
     from kyara.plugins.discover import open_encoder
+    from kyara.sorting import SortRequest, SortResult, sort_pictures
     from kyara.types import Aggregation, Box, Detection, Match, Verification
 
 # No name may be that of a sub-package: importing kyara.identify would put it in its place.
@@ -39,16 +40,16 @@ _HOME = {
     "Library": "kyara.library.store",
     "Match": "kyara.types",
     "Said": "kyara.library.said",
-    "SortRequest": "kyara.organise.sorting",
-    "SortResult": "kyara.organise.sorting",
+    "SortRequest": "kyara.sorting",
+    "SortResult": "kyara.sorting",
     "Verification": "kyara.types",
     "answer_pictures": "kyara.identify.answer",
     "build_gallery": "kyara.identify.references",
     "embed_pictures": "kyara.encode.pipeline",
     "gallery_of": "kyara.identify.references",
     "open_encoder": "kyara.plugins.discover",
-    "read_cast": "kyara.identify.references",
-    "sort_pictures": "kyara.organise.sorting",
+    "read_cast": "kyara.library.cast",
+    "sort_pictures": "kyara.sorting",
     "verify": "kyara.identify.calibration",
 }
 

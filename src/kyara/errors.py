@@ -18,6 +18,7 @@ __all__ = [
     "UsageError",
     "one_line",
     "printable",
+    "reason",
 ]
 
 
@@ -85,3 +86,8 @@ def one_line(error: BaseException) -> str:
     """The message of an error of others, on one line of bounded length."""
     text = " ".join(str(error).split()) or "no message"
     return text if len(text) <= 300 else f"{text[:300]}…"
+
+
+def reason(error: OSError) -> str:
+    """Why the system refused, in its own words; not every error of its kind has them."""
+    return error.strerror or one_line(error)

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from kyara.manifest import load_manifest
 from kyara.plugins.discover import open_encoder
-from kyara.plugins.manifest import load_manifest
 from tests.conftest import Ran
 
 pytest.importorskip("sklearn", reason="needs the extra `evaluate`")

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from kyara.manifest import load_manifest
 from kyara.plugins.discover import open_encoder
-from kyara.plugins.manifest import load_manifest
 from tests.conftest import Ran, draw
 from tests.tiny_onnx import write_differences, write_mean_colour
 

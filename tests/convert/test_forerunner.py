@@ -23,8 +23,8 @@ from torch import nn  # noqa: E402
 from torchvision import models, transforms  # noqa: E402
 
 from kyara.convert.forerunner import read_checkpoint  # noqa: E402
+from kyara.manifest import load_manifest  # noqa: E402
 from kyara.plugins.discover import open_encoder  # noqa: E402
-from kyara.plugins.manifest import load_manifest  # noqa: E402
 
 pytestmark = pytest.mark.train
 

@@ -16,8 +16,8 @@ pytest.importorskip("onnxscript", reason="needs the extra `train` (onnxscript)")
 
 from safetensors.torch import save_file  # noqa: E402
 
+from kyara.manifest import load_manifest  # noqa: E402
 from kyara.plugins.discover import open_encoder  # noqa: E402
-from kyara.plugins.manifest import load_manifest  # noqa: E402
 
 pytestmark = pytest.mark.train
 

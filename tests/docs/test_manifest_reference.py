@@ -8,8 +8,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from kyara.plugins import manifest
-from kyara.plugins.manifest import Manifest, load_manifest
+from kyara import manifest
+from kyara.manifest import Manifest, load_manifest
 
 PAGE = (Path(__file__).parents[2] / "docs/reference/plugin-manifest.md").read_text("utf-8")
 TABLES = {

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from kyara.cli.main import COMMANDS
-from kyara.export.rows import DetectionRow, PictureRow
+from kyara.results.rows import DetectionRow, PictureRow
 
 DOCS = Path(__file__).parents[2] / "docs"
 

@@ -13,12 +13,12 @@ import pytest
 from kyara.encode.cache import (
     CachedEmbeddings,
     EmbeddingCache,
-    FileState,
     default_cache_path,
     digest_with,
 )
 from kyara.errors import DataError
 from kyara.pictures.digest import digest_of_bytes
+from kyara.pictures.state import FileState
 from kyara.types import Box, Detection
 
 LONG_AGO = time.time_ns() - 10**12

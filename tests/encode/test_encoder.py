@@ -13,8 +13,8 @@ import pytest
 from kyara.encode.device import CPU, parse_device, require_onnx_device
 from kyara.encode.encoder import Encoder
 from kyara.errors import DeviceError, PluginError, UsageError
+from kyara.manifest import load_manifest
 from kyara.plugins.discover import open_encoder
-from kyara.plugins.manifest import load_manifest
 
 CROPS = np.zeros((3, 16, 16, 3), dtype=np.uint8)
 

@@ -12,7 +12,7 @@ import pytest
 from kyara.encode.device import CPU
 from kyara.encode.onnx import OnnxBackend, as_network_input, open_session
 from kyara.errors import PluginError
-from kyara.plugins.manifest import (
+from kyara.manifest import (
     EmbeddingSpec,
     InputSpec,
     Manifest,

@@ -15,9 +15,9 @@ from kyara.encode.cache import EmbeddingCache
 from kyara.encode.encoder import Encoder
 from kyara.encode.pipeline import CHUNK, EmbeddedPicture, embed_pictures, worker_count
 from kyara.errors import PluginError
+from kyara.manifest import load_manifest
 from kyara.pictures.digest import digest_of_file
 from kyara.plugins.discover import open_encoder
-from kyara.plugins.manifest import load_manifest
 from kyara.types import FloatArray, PixelArray
 from tests.conftest import COLOURS, draw
 

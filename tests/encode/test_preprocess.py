@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from kyara.encode.preprocess import crop, decode_for
+from kyara.manifest import InputSpec
 from kyara.pictures.read import Picture, decode
-from kyara.plugins.manifest import InputSpec
 from kyara.types import Box
 from tests.support import encoded, quadrants
 

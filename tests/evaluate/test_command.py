@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from kyara.plugins.manifest import load_manifest
+from kyara.manifest import load_manifest
 from tests.conftest import Ran, draw
 
 pytest.importorskip("sklearn", reason="needs the extra `evaluate`")

@@ -10,7 +10,8 @@ from kyara.encode.encoder import Encoder
 from kyara.encode.pipeline import embed_pictures
 from kyara.identify.answer import UNKNOWN, Answer, answer_pictures
 from kyara.identify.gallery import Gallery
-from kyara.identify.references import build_gallery, read_cast
+from kyara.identify.references import build_gallery
+from kyara.library.cast import read_cast
 from kyara.plugins.discover import open_encoder
 from kyara.types import Aggregation
 from tests.conftest import draw

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kyara.identify.calibration import in_words, logistic_for, probability, verify
-from kyara.plugins.manifest import CalibrationSpec, Logistic
+from kyara.manifest import CalibrationSpec, Logistic
 from kyara.types import Aggregation, Verification
 
 

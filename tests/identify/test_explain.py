@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from kyara.encode.encoder import Encoder
 from kyara.errors import PluginError
 from kyara.identify.explain import Explanation, Occlusion, explain_similarity
-from kyara.plugins.manifest import EmbeddingSpec, InputSpec, Manifest, ModelSpec, PluginSpec
+from kyara.manifest import EmbeddingSpec, InputSpec, Manifest, ModelSpec, PluginSpec
 from kyara.types import FloatArray, PixelArray
 
 SIZE, REGION = 32, 6

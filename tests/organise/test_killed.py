@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from kyara import files as whole_files
 from kyara.organise import apply, files, journal, undo
 from kyara.organise.apply import apply_plan
 from kyara.organise.plan import Action, Filing, make_plan
@@ -26,7 +27,7 @@ from tests.support import files as files_below
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are forked")
 
-WATCHED = {module.__file__ for module in (apply, files, journal, undo)}
+WATCHED = {module.__file__ for module in (apply, files, journal, undo, whole_files)}
 INSTANTS = None if os.environ.get("KYARA_KILLS") == "all" else 12
 # In one folder two of one name and one twin; one picture is a symbolic link in the inbox.
 INBOX = {"a.png": b"one" * 999, "1/a.png": b"two" * 999, "2/a.png": b"one" * 999, "b.png": b"b"}

@@ -11,8 +11,7 @@ import pytest
 
 from kyara.errors import PluginError
 from kyara.plugins.discover import open_encoder
-from tests.conftest import Ran, draw
-from tests.plugins.conftest import ENTRY, MakePlugin
+from tests.conftest import PLUGIN_ENTRY, MakePlugin, Ran, draw
 
 CROPS = np.full((2, 16, 16, 3), (250, 20, 90), dtype=np.uint8)
 
@@ -89,7 +88,9 @@ def load(directory, device):
 
 
 def test_equal_code_in_two_directories_finds_its_own_files(make_plugin: MakePlugin) -> None:
-    files = {"model.py": "from pathlib import Path\n" + ENTRY + "    HERE = Path(__file__)\n"}
+    files = {
+        "model.py": "from pathlib import Path\n" + PLUGIN_ENTRY + "    HERE = Path(__file__)\n"
+    }
     places = {
         Path(sys.modules[type(backend).__module__].__file__ or "").parent.name
         for name in ("one", "two")
@@ -136,7 +137,7 @@ def test_opening_runs_no_code_and_using_runs_it_once(
     make_plugin: MakePlugin, tmp_path: Path
 ) -> None:
     trace = tmp_path / "trace"
-    files = {"model.py": f"open({str(trace)!r}, 'a').write('x')\n{ENTRY}"}
+    files = {"model.py": f"open({str(trace)!r}, 'a').write('x')\n{PLUGIN_ENTRY}"}
     encoder = open_encoder(str(make_plugin(files=files)))
     assert not trace.exists()
     encoder.encode(CROPS[:0])
@@ -181,7 +182,7 @@ def test_code_that_fails_is_blamed_in_one_line(
 
 
 def test_a_helper_imported_without_its_dot_gets_a_hint(make_plugin: MakePlugin) -> None:
-    directory = make_plugin(files={"model.py": f"import helper\n{ENTRY}", "helper.py": ""})
+    directory = make_plugin(files={"model.py": f"import helper\n{PLUGIN_ENTRY}", "helper.py": ""})
     assert "from .helper import" in failure(directory)
 
 

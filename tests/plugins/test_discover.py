@@ -18,8 +18,7 @@ from kyara.plugins.discover import (
     open_encoder,
     plugin_directory,
 )
-from tests.conftest import Ran, draw
-from tests.plugins.conftest import ENTRY, MakePlugin
+from tests.conftest import PLUGIN_ENTRY, MakePlugin, Ran, draw
 
 Install = Callable[..., Path]
 
@@ -58,7 +57,7 @@ def test_the_shipped_plugin_is_there_and_whole() -> None:
 def test_an_installed_plugin_is_used_by_name(
     install: Install, make_plugin: MakePlugin, kyara: Callable[..., Ran], tmp_path: Path
 ) -> None:
-    make_plugin("site-packages/my_plugin", {"__init__.py": "", "model.py": ENTRY})
+    make_plugin("site-packages/my_plugin", {"__init__.py": "", "model.py": PLUGIN_ENTRY})
     install({"mine": "my_plugin"})
     (plugin,) = named("mine")
     assert (plugin.origin, plugin.directory.name) == ("installed", "my_plugin")
@@ -72,7 +71,7 @@ def test_an_installed_plugin_is_used_by_name(
 def test_a_plugin_below_a_package_is_found_without_importing_that(
     install: Install, make_plugin: MakePlugin
 ) -> None:
-    make_plugin("site-packages/suite/models/one", {"model.py": ENTRY})
+    make_plugin("site-packages/suite/models/one", {"model.py": PLUGIN_ENTRY})
     site = install({"one": "suite.models.one"})
     (site / "suite" / "__init__.py").write_text("raise RuntimeError('imported')")
     (plugin,) = named("one")
@@ -161,7 +160,7 @@ def test_what_is_not_there(
 def test_a_plugin_in_the_working_directory_is_not_used_unnamed(
     make_plugin: MakePlugin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    trap = f"open({str(tmp_path / 'trapped')!r}, 'w')\n{ENTRY}"
+    trap = f"open({str(tmp_path / 'trapped')!r}, 'w')\n{PLUGIN_ENTRY}"
     directory = make_plugin("here", {"model.py": trap, "kyara.py": trap, "numpy.py": trap})
     monkeypatch.chdir(directory)
     find_plugins()

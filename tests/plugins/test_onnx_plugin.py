@@ -10,7 +10,7 @@ import pytest
 
 from kyara.errors import PluginError
 from kyara.plugins.discover import open_encoder
-from tests.plugins.conftest import MakePlugin
+from tests.conftest import MakePlugin
 from tests.tiny_onnx import write_mean_colour
 
 CROPS = np.random.default_rng(0).integers(0, 256, (5, 16, 16, 3), dtype=np.uint8)

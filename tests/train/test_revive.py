@@ -12,11 +12,11 @@ torch = pytest.importorskip("torch", reason="needs the extra `train` (torch)")
 
 from kyara.errors import PluginError  # noqa: E402
 from kyara.evaluate.dataset import load_dataset  # noqa: E402
-from kyara.plugins.manifest import InputSpec  # noqa: E402
+from kyara.manifest import InputSpec  # noqa: E402
 from kyara.train.config import ModelConfig, load_config  # noqa: E402
-from kyara.train.export import load_crops  # noqa: E402
 from kyara.train.loop import load_trained, train  # noqa: E402
 from kyara.train.model import EmbeddingNet  # noqa: E402
+from kyara.train.package import load_crops  # noqa: E402
 from kyara.train.revive import revive  # noqa: E402
 from tests.conftest import Ran  # noqa: E402
 

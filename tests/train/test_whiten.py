@@ -10,10 +10,10 @@ import pytest
 torch = pytest.importorskip("torch", reason="needs the extra `train` (torch)")
 
 from kyara.evaluate.dataset import load_dataset  # noqa: E402
-from kyara.plugins.manifest import InputSpec  # noqa: E402
+from kyara.manifest import InputSpec  # noqa: E402
 from kyara.train.config import ModelConfig  # noqa: E402
-from kyara.train.export import load_crops  # noqa: E402
 from kyara.train.model import EmbeddingNet, Palette  # noqa: E402
+from kyara.train.package import load_crops  # noqa: E402
 from kyara.train.whiten import whiten  # noqa: E402
 
 pytestmark = pytest.mark.train

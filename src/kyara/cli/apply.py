@@ -41,8 +41,8 @@ def command(plan: Path, dry_run: bool, as_json: bool) -> int:
     """
     from kyara.encode.cache import digest_with
     from kyara.organise.planfile import checked_plan, load_plan
-    from kyara.organise.sorting import carry_out
     from kyara.organise.undo import recover
+    from kyara.sorting import carry_out
 
     loaded = load_plan(plan)
     if not dry_run:

@@ -51,7 +51,8 @@ def command(
 
     from kyara.cli.decision import decision_for
     from kyara.identify.own import calibrate_own, save_own
-    from kyara.identify.references import build_gallery, read_cast
+    from kyara.identify.references import build_gallery
+    from kyara.library.cast import read_cast
     from kyara.pictures.find import find_pictures
 
     encoder = open_encoder_for(plugin, device)

@@ -155,9 +155,9 @@ def _check_explainable(target: Path, paths: Sequence[Path]) -> None:
 def _explain(
     target: Path, pictures: Sequence[EmbeddedPicture], verdict: Verification, encoder: Encoder
 ) -> None:
-    from kyara.export.explanation import write_explanation
     from kyara.identify.calibration import in_words
     from kyara.identify.explain import Occlusion, explain_similarity
+    from kyara.results.explanation import write_explanation
 
     a, b = (_crop_of(picture, encoder) for picture in pictures)
     with progress("patches", 2 * len(Occlusion.for_size(encoder.input.size).windows)) as tick:

@@ -13,7 +13,7 @@ from kyara.errors import printable
 from kyara.extras import require_extra
 
 if TYPE_CHECKING:
-    from kyara.plugins.manifest import Manifest
+    from kyara.manifest import Manifest
 
 EXAMPLE = """
 \b
@@ -120,7 +120,7 @@ def _check(
 
 
 def _say(manifest: Manifest, out: Path, as_json: bool) -> None:
-    from kyara.plugins.manifest import identity_of
+    from kyara.manifest import identity_of
 
     where = printable(os.fspath(out))
     if as_json:

@@ -181,8 +181,8 @@ def _open(
     """The encoders to measure; the one to calibrate is the first."""
     from kyara.encode.device import parse_device
     from kyara.evaluate.baselines import baseline
+    from kyara.manifest import load_manifest
     from kyara.plugins.discover import DEFAULT_PLUGIN, plugin_directory
-    from kyara.plugins.manifest import load_manifest
 
     names = list(plugins)
     if calibrated is not None:
@@ -267,7 +267,7 @@ def _calibrate(
 
     from kyara.errors import OutputError
     from kyara.evaluate.calibrate import calibrate
-    from kyara.plugins.manifest import load_manifest, save_manifest
+    from kyara.manifest import load_manifest, save_manifest
 
     spec = calibrate(embedded.sources, encoder.similarity, name=name, seed=seed)
     manifest = msgspec.structs.replace(load_manifest(directory), calibration=spec)

@@ -91,9 +91,9 @@ def command(
     require_extra("train")
     from kyara.errors import UsageError
     from kyara.evaluate.dataset import load_dataset
-    from kyara.plugins.manifest import InputSpec, PluginSpec, TrainingSpec
-    from kyara.train.export import export_onnx, halve, load_crops, quantise, today, write_plugin
+    from kyara.manifest import InputSpec, PluginSpec, TrainingSpec
     from kyara.train.loop import load_trained, training_data
+    from kyara.train.package import export_onnx, halve, load_crops, quantise, today, write_plugin
     from kyara.train.whiten import whiten as fit_projection
 
     if out.exists():

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from kyara.evaluate.dataset import Dataset
     from kyara.evaluate.embed import EmbeddedDataset
     from kyara.identify.plda import Plda
-    from kyara.plugins.manifest import BackendSpec
+    from kyara.manifest import BackendSpec
 
 EXAMPLE = """
 \b
@@ -85,7 +85,7 @@ def command(
     from kyara.evaluate.backend import calibrate_plda, fit_on
     from kyara.evaluate.dataset import load_dataset
     from kyara.extras import optional
-    from kyara.plugins.manifest import load_manifest
+    from kyara.manifest import load_manifest
 
     optional("sklearn")
     if load_manifest(plugin).embedding.similarity != "cosine":
@@ -130,7 +130,7 @@ def _write(directory: Path, plda: Plda, spec: BackendSpec) -> None:
     import msgspec
 
     from kyara.errors import OutputError
-    from kyara.plugins.manifest import load_manifest, save_manifest
+    from kyara.manifest import load_manifest, save_manifest
 
     manifest = msgspec.structs.replace(load_manifest(directory), backend=spec)
     try:

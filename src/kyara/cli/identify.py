@@ -27,8 +27,8 @@ from kyara.errors import KyaraError, UsageError, printable
 
 if TYPE_CHECKING:
     from kyara.cli.incoming import Asked
-    from kyara.export.rows import DetectionRow
     from kyara.identify.answer import Answer
+    from kyara.results.rows import DetectionRow
 
 EXAMPLE = """
 \b
@@ -158,7 +158,7 @@ class _Printer:
     """
 
     def __init__(self, output: str | None, top: int) -> None:
-        from kyara.export.rows import CSV_COLUMNS
+        from kyara.results.rows import CSV_COLUMNS
 
         self.pictures = 0
         self.errors: list[KyaraError] = []
@@ -170,7 +170,7 @@ class _Printer:
 
     def show(self, asked: Asked, answers: Sequence[Answer]) -> None:
         """The answers for one picture."""
-        from kyara.export.rows import csv_line, detection_row, json_line
+        from kyara.results.rows import csv_line, detection_row, json_line
 
         self.pictures += 1
         for number, answer in enumerate(answers):

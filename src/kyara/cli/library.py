@@ -136,7 +136,7 @@ def add(
 
 
 def _roots(path: Path, character: str | None, cast: bool) -> list[Root]:
-    from kyara.identify.references import read_cast
+    from kyara.library.cast import read_cast
     from kyara.library.store import Root, RootKind
 
     if not cast:

@@ -14,7 +14,7 @@ from kyara.cli.decision import decision_options
 if TYPE_CHECKING:
     from kyara.encode.cache import EmbeddingCache
     from kyara.encode.encoder import Encoder
-    from kyara.identify.references import CharacterFolder
+    from kyara.library.cast import CharacterFolder
     from kyara.library.store import Library
 
 __all__ = [
@@ -119,7 +119,7 @@ def open_references(
     Raises:
         click.UsageError: neither is given.
     """
-    from kyara.identify.references import read_cast
+    from kyara.library.cast import read_cast
     from kyara.library.store import Library
 
     if cast is not None:  # also where KYARA_LIBRARY names a library: the option is nearer

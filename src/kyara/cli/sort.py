@@ -26,8 +26,8 @@ from kyara.cli.taking import Taking, taking_options
 from kyara.errors import printable
 
 if TYPE_CHECKING:
-    from kyara.export.rows import PictureRow
-    from kyara.organise.sorting import SortResult
+    from kyara.results.rows import PictureRow
+    from kyara.sorting import SortResult
 
 EXAMPLE = """
 \b
@@ -98,7 +98,7 @@ def command(
     """
     from kyara.organise.plan import Action, Status
     from kyara.organise.planfile import require_new, save_plan
-    from kyara.organise.sorting import SortRequest, sort_pictures
+    from kyara.sorting import SortRequest, sort_pictures
 
     if plan_file is not None:
         dry_run = True
@@ -136,7 +136,7 @@ def report_sorted(result: SortResult, output: str | None = None, *, dry_run: boo
     Args:
         output: `json`, `csv`, or None for tables.
     """
-    from kyara.export.rows import row_of, write_csv, write_json_lines
+    from kyara.results.rows import row_of, write_csv, write_json_lines
 
     rows = [row_of(answer, operation) for answer, operation in result.answers]
     if output == "json":

@@ -12,8 +12,8 @@ from kyara.cli.console import progress
 from kyara.cli.options import EXIT_SKIPPED, PATH
 
 if TYPE_CHECKING:
-    from kyara.export.report import Answered
     from kyara.identify.answer import Answer
+    from kyara.results.report import Answered
 
 __all__ = ["Taking", "taking_options"]
 
@@ -51,7 +51,7 @@ class Taking:
 
     def __init__(self, sidecars: Sequence[str], report: Path | None, encoder_id: str) -> None:
         if report is not None:
-            from kyara.export.report import check_report_place
+            from kyara.results.report import check_report_place
 
             check_report_place(report)
         self._sidecars = sidecars
@@ -70,7 +70,7 @@ class Taking:
         if sidecars:
             self._write_sidecars(answers, lies_at)
         if self._report is not None:
-            from kyara.export.report import Answered
+            from kyara.results.report import Answered
 
             self._answered += [Answered(answer, lies_at) for answer in answers]
 
@@ -82,7 +82,7 @@ class Taking:
         """
         if self._report is not None:
             from kyara.errors import printable
-            from kyara.export.report import write_report
+            from kyara.results.report import write_report
 
             with progress("report", len(self._answered)) as tick:
                 write_report(
@@ -97,7 +97,7 @@ class Taking:
 
     def _write_sidecars(self, answers: Sequence[Answer], lies_at: Path) -> None:
         from kyara.errors import KyaraError
-        from kyara.export.sidecars import Outcome, Sidecar, write_sidecar
+        from kyara.results.sidecars import Outcome, Sidecar, write_sidecar
 
         for kind in self._sidecars:
             try:

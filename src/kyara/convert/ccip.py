@@ -19,9 +19,7 @@ from kyara.convert.directory import CARD, new_plugin, plugin_name
 from kyara.encode.device import CPU
 from kyara.encode.onnx import open_session
 from kyara.errors import DataError, UsageError, one_line, printable
-from kyara.pictures.digest import digest_of_file
-from kyara.plugins.discover import open_encoder
-from kyara.plugins.manifest import (
+from kyara.manifest import (
     EmbeddingSpec,
     InputSpec,
     Manifest,
@@ -31,6 +29,8 @@ from kyara.plugins.manifest import (
     TrainingSpec,
     save_manifest,
 )
+from kyara.pictures.digest import digest_of_file
+from kyara.plugins.discover import open_encoder
 
 __all__ = ["FILES", "convert_ccip"]
 

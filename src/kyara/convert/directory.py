@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from kyara.errors import OutputError, UsageError
-from kyara.plugins.manifest import is_plugin_name
+from kyara.manifest import is_plugin_name
 
 __all__ = ["CARD", "new_plugin", "plugin_name"]
 

@@ -23,10 +23,10 @@ from torch import Tensor
 
 from kyara.convert.directory import CARD, new_plugin, plugin_name
 from kyara.errors import DataError, KyaraError, UsageError, one_line, printable
-from kyara.plugins.manifest import InputSpec, Manifest, PluginSpec, TrainingSpec
+from kyara.manifest import InputSpec, Manifest, PluginSpec, TrainingSpec
 from kyara.train.config import ModelConfig
-from kyara.train.export import export_onnx, today, write_plugin
 from kyara.train.model import EmbeddingNet
+from kyara.train.package import export_onnx, today, write_plugin
 
 __all__ = ["Checkpoint", "as_net", "convert", "read_checkpoint"]
 

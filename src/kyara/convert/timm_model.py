@@ -17,8 +17,8 @@ from torch import Tensor, nn
 
 from kyara.convert.directory import CARD, new_plugin, plugin_name
 from kyara.errors import DataError, KyaraError, UsageError, one_line, printable
-from kyara.plugins.manifest import InputSpec, Manifest, PluginSpec, TrainingSpec
-from kyara.train.export import export_onnx, write_plugin
+from kyara.manifest import InputSpec, Manifest, PluginSpec, TrainingSpec
+from kyara.train.package import export_onnx, write_plugin
 
 __all__ = ["convert_timm"]
 

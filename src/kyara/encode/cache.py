@@ -24,13 +24,13 @@ import numpy as np
 
 from kyara.errors import DataError
 from kyara.pictures.digest import digest_of_file
+from kyara.pictures.state import FileState
 from kyara.types import Box, Detection, FloatArray
 
 __all__ = [
     "CacheInfo",
     "CachedEmbeddings",
     "EmbeddingCache",
-    "FileState",
     "default_cache_path",
     "digest_with",
 ]
@@ -55,37 +55,7 @@ _SCHEMA = (
     "CREATE INDEX embeddings_by_use ON embeddings (used)",
 )
 _VERSION = 1
-# A file that changes again within the resolution of its clock keeps its time, so what was
-# written a moment ago is not trusted yet (the index of git has the same rule).
-_SETTLED_NS = 2_000_000_000
 _SECONDS_BETWEEN_USES = 86_400
-_LARGEST = (1 << 63) - 1
-
-
-@dataclass(frozen=True)
-class FileState:
-    """What tells, without reading it, that a file is still the one that it was."""
-
-    path: Path
-    size: int
-    mtime_ns: int
-    inode: int
-
-    @classmethod
-    def of(cls, path: Path) -> FileState:
-        """The state of the file at `path`, symbolic links followed.
-
-        Raises:
-            OSError: there is none.
-        """
-        status = path.stat()
-        inode = status.st_ino & _LARGEST  # some file systems have more than SQLite can hold
-        return cls(path.absolute(), status.st_size, status.st_mtime_ns, inode)
-
-    @property
-    def key(self) -> bytes:
-        """The path as the table holds it; bytes, for names that are not Unicode."""
-        return os.fsencode(self.path)
 
 
 @dataclass(frozen=True)
@@ -188,18 +158,14 @@ class EmbeddingCache:
     def _digest(self, state: FileState) -> bytes | None:
         row = self._database.execute(
             "SELECT digest FROM files WHERE path = ? AND size = ? AND mtime_ns = ? AND inode = ?",
-            (state.key, state.size, state.mtime_ns, state.inode),
+            (state.key, *state.marks),
         ).fetchone()
         return None if row is None else bytes(row[0])
 
     def remember(self, files: Iterable[tuple[FileState, bytes]]) -> None:
         """Keep the digests of files, by their state."""
-        settled = time.time_ns() - _SETTLED_NS
-        rows = [
-            (state.key, state.size, state.mtime_ns, state.inode, digest)
-            for state, digest in files
-            if state.mtime_ns < settled
-        ]
+        now = time.time_ns()
+        rows = [(state.key, *state.marks, digest) for state, digest in files if state.settled(now)]
         if rows:
             self._attempt(lambda: self._insert("files", rows), None)
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from kyara.errors import KyaraError, PluginError, one_line
-from kyara.plugins.manifest import CalibrationSpec, InputSpec, Manifest
+from kyara.manifest import CalibrationSpec, InputSpec, Manifest
 from kyara.types import FloatArray, PixelArray, as_embeddings, normalised
 
 __all__ = ["Backend", "Encoder", "SimilarityBackend"]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from kyara.encode.device import CPU, Device
 from kyara.errors import DeviceError, PluginError, one_line
-from kyara.plugins.manifest import InputSpec, Manifest, MetricSpec, ModelSpec
+from kyara.manifest import InputSpec, Manifest, MetricSpec, ModelSpec
 from kyara.types import FloatArray, PixelArray
 
 if TYPE_CHECKING:

@@ -20,9 +20,10 @@ from pathlib import Path
 import numpy as np
 
 from kyara import detect
-from kyara.encode.cache import CachedEmbeddings, EmbeddingCache, FileState
+from kyara.encode.cache import CachedEmbeddings, EmbeddingCache
 from kyara.encode.encoder import Encoder
 from kyara.errors import PictureError
+from kyara.pictures.state import FileState
 from kyara.types import Detection, FloatArray, PixelArray
 
 __all__ = ["EmbeddedPicture", "embed_pictures", "worker_count"]

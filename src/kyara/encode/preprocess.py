@@ -7,8 +7,8 @@ import os
 import numpy as np
 from PIL import Image
 
+from kyara.manifest import InputSpec
 from kyara.pictures.read import Picture, decode, flatten
-from kyara.plugins.manifest import InputSpec
 from kyara.types import Box, PixelArray
 
 __all__ = ["crop", "cut", "decode_for"]

@@ -14,8 +14,8 @@ from kyara.evaluate.openset import COUNTS, OpenSetTrials, draw_open_set, plda_sc
 from kyara.evaluate.trials import Embedded
 from kyara.identify.decision import RATES
 from kyara.identify.plda import Plda, fit_plda
+from kyara.manifest import BackendSpec
 from kyara.pictures.digest import digest_of_bytes
-from kyara.plugins.manifest import BackendSpec
 from kyara.types import FloatArray
 
 __all__ = ["PARAMETERS", "calibrate_plda", "fit_on", "strangers_of"]

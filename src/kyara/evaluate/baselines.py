@@ -15,7 +15,7 @@ from kyara.encode.device import CPU, Device
 from kyara.encode.encoder import Backend, Encoder
 from kyara.errors import PluginError, UsageError
 from kyara.extras import optional
-from kyara.plugins.manifest import EmbeddingSpec, InputSpec, Manifest, ModelSpec, PluginSpec
+from kyara.manifest import EmbeddingSpec, InputSpec, Manifest, ModelSpec, PluginSpec
 from kyara.types import FloatArray, PixelArray
 
 __all__ = ["BASELINES", "Histogram", "ImageNetFeatures", "baseline"]

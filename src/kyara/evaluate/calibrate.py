@@ -12,7 +12,7 @@ from kyara.errors import DataError
 from kyara.evaluate.metrics import Mask, Vector
 from kyara.evaluate.trials import Compare, Embedded, Indices, draw_enrolment, pairs_of
 from kyara.extras import optional
-from kyara.plugins.manifest import CalibrationSpec, Logistic, ReferencesSpec
+from kyara.manifest import CalibrationSpec, Logistic, ReferencesSpec
 from kyara.types import Aggregation, FloatArray
 
 __all__ = [

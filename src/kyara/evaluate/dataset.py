@@ -18,6 +18,7 @@ from functools import cached_property
 from pathlib import Path
 
 from kyara.errors import DataError
+from kyara.library.cast import folders_in
 from kyara.pictures.find import find_pictures
 
 __all__ = ["Dataset", "LabelledPicture", "load_dataset"]
@@ -115,7 +116,7 @@ def load_dataset(path: Path) -> Dataset:
 
 def _from_folder(root: Path) -> list[LabelledPicture]:
     pictures = []
-    for folder in sorted(child for child in root.iterdir() if child.is_dir()):
+    for folder in folders_in(root):
         for path in find_pictures([folder]):
             name = path.relative_to(root).as_posix()
             pictures.append(LabelledPicture(root.name, folder.name, name, "", name, path))

@@ -18,8 +18,8 @@ from kyara.errors import DataError, PictureError
 from kyara.evaluate.alterations import ALTERATIONS, Alteration
 from kyara.evaluate.dataset import Dataset, LabelledPicture
 from kyara.evaluate.trials import Altered, Embedded, Indices, mine_hard_pairs
+from kyara.manifest import InputSpec
 from kyara.pictures.read import Picture, flatten
-from kyara.plugins.manifest import InputSpec
 from kyara.types import FloatArray, PixelArray
 
 __all__ = [

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 
-from kyara.plugins.manifest import CalibrationSpec, Logistic
+from kyara.manifest import CalibrationSpec, Logistic
 from kyara.types import Aggregation, Verification
 
 __all__ = ["in_words", "logistic_for", "probability", "verify"]

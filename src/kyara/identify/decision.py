@@ -11,8 +11,8 @@ import numpy as np
 from kyara.encode.encoder import Encoder
 from kyara.errors import PluginError
 from kyara.identify.plda import Plda
+from kyara.manifest import BackendSpec
 from kyara.pictures.digest import digest_of_bytes
-from kyara.plugins.manifest import BackendSpec
 from kyara.types import Aggregation, FloatArray
 
 __all__ = ["RATES", "Judge", "OpenSet", "between", "load_open_set"]

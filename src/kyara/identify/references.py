@@ -1,11 +1,9 @@
-"""Where references come from: a folder with a folder per character, a JSON file, a library."""
+"""From references to a gallery; they come from a cast of folders, or a library."""
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,53 +13,19 @@ from kyara.encode.encoder import Encoder
 from kyara.encode.pipeline import EmbeddedPicture, embed_pictures
 from kyara.errors import PictureError, UsageError, printable
 from kyara.identify.gallery import Gallery
+from kyara.library.cast import CharacterFolder
 from kyara.library.said import SaidOf, nothing_said
 from kyara.library.store import Library, RootKind
-from kyara.names import check_name
 from kyara.pictures.find import find_pictures
 from kyara.types import Progress
 
 __all__ = [
-    "CharacterFolder",
     "build_gallery",
     "gallery_of",
     "load_gallery",
-    "read_cast",
     "reference_folders",
     "said_by",
 ]
-
-
-@dataclass(frozen=True)
-class CharacterFolder:
-    """A character's name and the folder with its references."""
-
-    name: str
-    folder: Path
-
-
-def read_cast(path: Path) -> list[CharacterFolder]:
-    """The characters of a folder with a folder each, or of a JSON file.
-
-    The JSON file maps a name to a folder, which is taken as the shell would: relative to
-    the working directory; failing that, relative to the JSON file.
-
-    Raises:
-        UsageError: missing, empty, not as described, or with a name that cannot be a folder's.
-    """
-    if os.path.isdir(path):  # noqa: PTH112 (Path.is_dir raises on what the system refuses)
-        cast = _read_folder(path)
-    elif os.path.isfile(path):  # noqa: PTH113
-        cast = _read_json(path)
-    else:
-        raise UsageError("there is no such folder or file of references", where=path)
-    if not cast:
-        raise UsageError(
-            "no characters are here", where=path, hint="one folder per character is expected"
-        )
-    for character in cast:
-        check_name(character.name, path)
-    return cast
 
 
 def build_gallery(
@@ -162,36 +126,3 @@ def load_gallery(
                 bad.append(picture.error)
 
         return build_gallery(cast, encoder, cache=cache, on_picture=note), bad
-
-
-def _read_folder(path: Path) -> list[CharacterFolder]:
-    try:
-        children = sorted(path.iterdir())
-    except OSError as error:
-        raise UsageError(f"cannot list this folder: {error.strerror}", where=path) from error
-    return [
-        CharacterFolder(child.name, child)
-        for child in children
-        if os.path.isdir(child) and not child.name.startswith(".")  # noqa: PTH112
-    ]
-
-
-def _read_json(path: Path) -> list[CharacterFolder]:
-    try:
-        entries = json.loads(path.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError) as error:
-        raise UsageError(f"cannot read this list of characters: {error}", where=path) from error
-    if not isinstance(entries, dict) or not all(isinstance(v, str) for v in entries.values()):
-        raise UsageError(
-            "not a list of characters",
-            where=path,
-            hint='expected {"name": "folder with its references", …}',
-        )
-    cast = []
-    for name, folder in entries.items():
-        as_given, beside = Path(folder), path.parent / folder
-        found = as_given if as_given.is_dir() or not beside.is_dir() else beside
-        if not found.is_dir():
-            raise UsageError(f"there is no folder {folder!r} for {name!r}", where=path)
-        cast.append(CharacterFolder(name, found))
-    return cast

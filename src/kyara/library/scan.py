@@ -8,17 +8,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from kyara.encode.cache import FileState
-from kyara.errors import PictureError
+from kyara.errors import PictureError, reason
 from kyara.library.database import Database
 from kyara.library.store import Root
 from kyara.pictures.find import find_pictures
+from kyara.pictures.state import FileState
 
 __all__ = ["Place", "Scan", "Seen", "is_away", "known_places", "lost_places", "scan"]
-
-# A file that changes again within the resolution of its clock keeps its time, so one that was
-# read right after it was written is in doubt (the index of git has the same rule).
-_SETTLED_NS = 2_000_000_000
 
 
 @dataclass(frozen=True)
@@ -63,8 +59,8 @@ class Seen:
         return (
             self.known is not None
             and not self.known.gone
-            and self.known.state == (self.state.size, self.state.mtime_ns, self.state.inode)
-            and self.state.mtime_ns < self.known.checked_ns - _SETTLED_NS
+            and self.known.state == self.state.marks
+            and self.state.settled(self.known.checked_ns)
         )
 
 
@@ -113,7 +109,7 @@ def scan(roots: Sequence[Root], places: dict[bytes, Place]) -> Scan:
             try:
                 state = FileState.of(path)
             except OSError as error:
-                what = f"cannot read it: {error.strerror or error}"
+                what = f"cannot read it: {reason(error)}"
                 result.failed.append(PictureError(what, where=path))
                 continue
             seen[state.key] = Seen(path, state, root, places.get(state.key))

@@ -18,6 +18,7 @@ import numpy as np
 
 from kyara.encode.encoder import Encoder
 from kyara.errors import DataError, UsageError
+from kyara.library.cast import character_in
 from kyara.library.database import Database, create_database, open_database
 from kyara.library.decisions import Decisions, check_character_name, record
 from kyara.library.log import Forget, Source
@@ -79,8 +80,7 @@ class Root:
     def shows(self, path: Path) -> str | None:
         """Whom it says that the picture at `path`, one of its own, shows."""
         if self.kind is RootKind.CAST:
-            folder, *below = path.relative_to(self.path).parts
-            return folder if below else None
+            return character_in(self.path, path)
         return self.character
 
 

@@ -13,15 +13,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from kyara.encode.cache import EmbeddingCache, FileState
+from kyara.encode.cache import EmbeddingCache
 from kyara.encode.encoder import Encoder
 from kyara.encode.pipeline import EmbeddedPicture, embed_pictures
-from kyara.errors import PictureError, UsageError
+from kyara.errors import PictureError, UsageError, reason
 from kyara.library.decisions import named, record
 from kyara.library.log import Confirm, Source
 from kyara.library.scan import Seen, is_away, known_places, lost_places, scan
 from kyara.library.store import Library, Root, RootKind
 from kyara.pictures.digest import digest_of_file
+from kyara.pictures.state import FileState
 from kyara.types import Progress
 
 __all__ = ["Updated", "add", "embed_again", "update"]
@@ -199,7 +200,7 @@ class _Run:
             try:
                 lacking.append(Seen(path, FileState.of(path), None, places[key]))
             except OSError as error:
-                what = f"cannot read it: {error.strerror or error}"
+                what = f"cannot read it: {reason(error)}"
                 self.result.failed.append(PictureError(what, where=path))
         self._embed(lacking)
 
@@ -256,7 +257,7 @@ class _Run:
         try:
             return digest_of_file(one.path)
         except OSError as error:
-            what = f"cannot read it: {error.strerror or error}"
+            what = f"cannot read it: {reason(error)}"
             self.result.failed.append(PictureError(what, where=one.path))
             return None
 

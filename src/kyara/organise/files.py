@@ -9,9 +9,10 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import secrets
 import shutil
 from pathlib import Path, PurePath
+
+from kyara.files import put_in_place, sync_folder
 
 __all__ = [
     "below",
@@ -19,10 +20,7 @@ __all__ = [
     "hard_link",
     "link_text",
     "move_file",
-    "put_in_place",
     "symbolic_link",
-    "sync_folder",
-    "write_new",
 ]
 
 
@@ -110,31 +108,6 @@ def below(root: Path, relative: str) -> Path:
     return root / path
 
 
-def write_new(path: Path, data: bytes) -> None:
-    """Write a file that is not there yet, whole or not at all.
-
-    Raises:
-        FileExistsError: something has that name.
-        OSError: it cannot be written.
-    """
-    part = path.with_name(f".kyara-{secrets.token_hex(8)}.part")
-    try:
-        part.write_bytes(data)
-        put_in_place(part, path)
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def sync_folder(folder: Path) -> None:
-    """Wait until the names in `folder` are on the disk, where the file system can tell."""
-    with contextlib.suppress(OSError):
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-
-
 def _copy(source: Path, target: Path, part: Path, *, durable: bool) -> None:
     try:
         shutil.copyfile(source, part)
@@ -148,21 +121,3 @@ def _copy(source: Path, target: Path, part: Path, *, durable: bool) -> None:
     finally:
         with contextlib.suppress(FileNotFoundError):
             part.unlink()
-
-
-def put_in_place(part: Path, target: Path) -> None:
-    """Give a complete file its name; the part may stay beside it, to be removed.
-
-    Raises:
-        FileExistsError: something has that name; it stays as it is.
-        OSError: the file system refuses.
-    """
-    # A hard link fails where the name is taken; renaming would silently replace that file.
-    try:
-        os.link(part, target)
-    except FileExistsError:
-        raise
-    except OSError:  # a file system without links (FAT, some network shares)
-        if os.path.lexists(target):
-            raise FileExistsError(errno.EEXIST, "a file of that name is there") from None
-        part.rename(target)

@@ -24,7 +24,8 @@ import msgspec
 from filelock import FileLock, Timeout
 
 from kyara.errors import DataError, OutputError, one_line
-from kyara.organise.files import below, sync_folder, write_new
+from kyara.files import new_file, sync_folder
+from kyara.organise.files import below
 from kyara.organise.plan import Action, Operation, Plan
 
 __all__ = [
@@ -194,8 +195,8 @@ class Journal:
             inbox=None if plan.inbox is None else os.path.abspath(plan.inbox),
             planned=len(plan.operations),
         )
-        with _reporting(path):
-            write_new(path, _line(header))
+        with _reporting(path), new_file(path) as part:
+            part.write_bytes(_line(header))
         return cls(path, identity)
 
     def part(self, n: int, folder: Path) -> Path:

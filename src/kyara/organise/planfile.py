@@ -17,8 +17,9 @@ from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
-from kyara.errors import DataError, KyaraError, OutputError
-from kyara.organise.files import below, write_new
+from kyara.errors import DataError, KyaraError, OutputError, reason
+from kyara.files import new_file, reading, writing
+from kyara.organise.files import below
 from kyara.organise.plan import Action, Operation, Plan, Status
 
 __all__ = [
@@ -102,10 +103,8 @@ def save_plan(plan: Plan, path: Path) -> None:
     )
     # json, not msgspec's encoder: names that are not UTF-8 have surrogates, which it refuses.
     text = json.dumps(msgspec.to_builtins(made), indent=1) + "\n"
-    try:
-        write_new(path, text.encode("ascii"))
-    except OSError as error:
-        raise OutputError(f"cannot write it: {error.strerror or error}", where=path) from error
+    with writing(path), new_file(path) as part:
+        part.write_bytes(text.encode("ascii"))
 
 
 def load_plan(path: Path) -> Plan:
@@ -115,9 +114,8 @@ def load_plan(path: Path) -> Plan:
         DataError: it cannot be read, or is not such a plan.
     """
     try:
-        read = json.loads(path.read_bytes())
-    except OSError as error:
-        raise DataError(f"cannot read it: {error.strerror or error}", where=path) from error
+        with reading(path):
+            read = json.loads(path.read_bytes())
     except ValueError as error:
         raise DataError(f"not a plan: {error}", where=path) from error
     if not isinstance(read, dict) or read.get("format") != FORMAT:
@@ -153,7 +151,7 @@ def _checked(operation: Operation, digest_of: Callable[[Path], bytes]) -> Operat
             return _there_or_not(operation, digest_of)
         what = "it was changed since the plan was made"
     except OSError as error:
-        what = f"cannot read it: {error.strerror or error}"
+        what = f"cannot read it: {reason(error)}"
     problem = OutputError(what, where=operation.source)
     return replace(operation, status=Status.FAILED, error=problem)
 

@@ -17,7 +17,7 @@ from typing import TypeVar
 from kyara.encode.device import Device
 from kyara.encode.encoder import Backend
 from kyara.errors import KyaraError, PluginError, one_line
-from kyara.plugins.manifest import Manifest
+from kyara.manifest import Manifest
 
 __all__ = ["entry_file", "run_entry"]
 

@@ -19,8 +19,8 @@ from kyara.encode.device import CPU, Device, require_onnx_device
 from kyara.encode.encoder import Backend, Encoder
 from kyara.encode.onnx import OnnxBackend
 from kyara.errors import KyaraError, PluginError, printable
+from kyara.manifest import MANIFEST, Manifest, identity_of, is_plugin_name, load_manifest
 from kyara.plugins.code import entry_file, run_entry
-from kyara.plugins.manifest import MANIFEST, Manifest, identity_of, is_plugin_name, load_manifest
 
 __all__ = ["DEFAULT_PLUGIN", "FoundPlugin", "find_plugins", "open_encoder", "plugin_directory"]
 

@@ -23,12 +23,12 @@ from torch.utils.data import Dataset as TorchDataset
 
 from kyara.errors import UsageError
 from kyara.evaluate.dataset import Dataset
+from kyara.manifest import MANIFEST, InputSpec
 from kyara.pictures.read import decode
-from kyara.plugins.manifest import MANIFEST, InputSpec
 from kyara.train.augment import Augmentation
 from kyara.train.config import TrainConfig
-from kyara.train.export import load_crops
 from kyara.train.model import EmbeddingNet, Objective
+from kyara.train.package import load_crops
 from kyara.train.revive import revive
 from kyara.train.sampler import BalancedBatches, Draw
 from kyara.train.teacher import teacher_targets

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from kyara.errors import PluginError
-from kyara.plugins.manifest import load_manifest
+from kyara.manifest import load_manifest
 from kyara.train.model import EmbeddingNet
 from kyara.types import PixelArray
 

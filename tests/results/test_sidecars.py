@@ -13,13 +13,13 @@ from lxml import etree
 from PIL import Image
 
 from kyara.errors import OutputError
-from kyara.export.sidecars import Outcome, Sidecar, write_sidecar
-from kyara.export.writing import as_text
-from kyara.export.xmp import stored_area
 from kyara.identify.answer import UNKNOWN
 from kyara.pictures.read import StoredSize, decode, measure
+from kyara.results.sidecars import Outcome, Sidecar, write_sidecar
+from kyara.results.text import as_text
+from kyara.results.xmp import stored_area
 from kyara.types import Box
-from tests.export.helpers import HOSTILE_NAMES, answer
+from tests.results.helpers import HOSTILE_NAMES, answer
 from tests.support import AWKWARD_NAMES, awkward
 
 SPACES = {

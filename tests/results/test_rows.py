@@ -14,10 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kyara.errors import OutputError, PictureError
-from kyara.export.rows import PictureRow, row_of, write_csv, write_json_lines
 from kyara.identify.answer import Answer
 from kyara.identify.nearest import NearReference
 from kyara.organise.plan import Action, Operation, Status
+from kyara.results.rows import PictureRow, row_of, write_csv, write_json_lines
 from kyara.types import Match
 from tests.support import AWKWARD_NAMES
 

@@ -18,7 +18,7 @@ from kyara import detect
 from kyara.encode.preprocess import crop, decode_for
 from kyara.errors import KyaraError, PictureError
 from kyara.evaluate.dataset import Dataset
-from kyara.plugins.manifest import (
+from kyara.manifest import (
     EmbeddingSpec,
     InputSpec,
     Manifest,

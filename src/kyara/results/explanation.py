@@ -8,8 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont, PngImagePlugin
 
-from kyara.errors import OutputError
-from kyara.export.writing import write_new
+from kyara.files import new_file, writing
 from kyara.identify.explain import METHOD, Explanation, Occlusion
 from kyara.types import FloatArray, PixelArray
 
@@ -34,11 +33,8 @@ def write_explanation(path: Path, explanation: Explanation, sentence: str) -> No
     about.add_itxt("Description", " ".join([sentence, *_legend(explanation), f"Method: {METHOD}."]))
     stream = io.BytesIO()
     draw_explanation(explanation, sentence).save(stream, "PNG", pnginfo=about)
-    try:
-        write_new(path, [stream.getvalue()])
-    except OSError as error:
-        what = f"cannot write the explanation: {error.strerror or error}"
-        raise OutputError(what, where=path) from error
+    with writing(path, what="cannot write the explanation"), new_file(path) as part:
+        part.write_bytes(stream.getvalue())
 
 
 def draw_explanation(explanation: Explanation, sentence: str) -> Image.Image:

@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 
 import kyara
+from kyara import sorting
 from kyara.encode.cache import EmbeddingCache
 from kyara.encode.encoder import Encoder
 from kyara.errors import UsageError
-from kyara.organise import sorting
 from kyara.organise.plan import Operation, Plan, Status
-from kyara.organise.sorting import SortRequest, SortResult, sort_pictures
+from kyara.sorting import SortRequest, SortResult, sort_pictures
 from tests.conftest import draw
 from tests.support import TORN, files, tree
 

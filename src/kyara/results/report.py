@@ -19,10 +19,11 @@ from pathlib import Path
 from typing import TypeVar
 
 from kyara.encode.pipeline import worker_count
-from kyara.errors import OutputError, UsageError
-from kyara.export.thumbnails import Thumbnail, thumbnail
-from kyara.export.writing import as_text, replace_whole, write_new
+from kyara.errors import UsageError
+from kyara.files import new_file, replaced, writing
 from kyara.identify.answer import UNKNOWN, Answer
+from kyara.results.text import as_text
+from kyara.results.thumbnails import Thumbnail, thumbnail
 
 __all__ = ["Answered", "check_report_place", "write_report"]
 
@@ -116,7 +117,7 @@ def write_report(
     check_report_place(path)
     script = _SCRIPT.read_text(encoding="utf-8")
     template = Environment(
-        loader=PackageLoader("kyara", "export"),
+        loader=PackageLoader("kyara", "results"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -148,12 +149,13 @@ def write_report(
             script=script,
             script_digest=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         )
-        write = replace_whole if os.path.lexists(path) else write_new
-        try:
-            write(path, (chunk.encode() for chunk in chunks))
-        except OSError as error:
-            what = f"cannot write the report: {error.strerror or error}"
-            raise OutputError(what, where=path) from error
+        place = replaced if os.path.lexists(path) else new_file
+        with (
+            writing(path, what="cannot write the report"),
+            place(path) as part,
+            part.open("xb") as stream,
+        ):
+            stream.writelines(chunk.encode() for chunk in chunks)
 
 
 def _is_report(path: Path) -> bool:

@@ -8,23 +8,20 @@ from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
-from kyara.encode.cache import EmbeddingCache, FileState, digest_with
+from kyara.encode.cache import EmbeddingCache, digest_with
 from kyara.encode.encoder import Encoder
 from kyara.encode.pipeline import embed_pictures
 from kyara.errors import PictureError, UsageError
 from kyara.identify.answer import Answer, answer_pictures
 from kyara.identify.decision import Judge
-from kyara.identify.references import (
-    CharacterFolder,
-    load_gallery,
-    reference_folders,
-    said_by,
-)
+from kyara.identify.references import load_gallery, reference_folders, said_by
+from kyara.library.cast import CharacterFolder
 from kyara.library.store import Library
 from kyara.organise.apply import apply_plan
 from kyara.organise.plan import Action, Filing, Operation, Plan, Status, make_plan
 from kyara.organise.undo import recover
 from kyara.pictures.find import find_pictures
+from kyara.pictures.state import FileState
 from kyara.types import Aggregation, Progress
 
 __all__ = ["SortRequest", "SortResult", "carry_out", "sort_pictures"]

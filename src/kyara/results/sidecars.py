@@ -14,9 +14,10 @@ from enum import Enum
 from pathlib import Path
 
 from kyara.errors import OutputError
-from kyara.export.writing import as_text, replace_whole, write_new
-from kyara.export.xmp import Region, Unmergeable, xmp_with
+from kyara.files import new_file, replaced, writing
 from kyara.identify.answer import UNKNOWN, Answer
+from kyara.results.text import as_text
+from kyara.results.xmp import Region, Unmergeable, xmp_with
 
 __all__ = ["Outcome", "Sidecar", "write_sidecar"]
 
@@ -67,19 +68,14 @@ def write_sidecar(
     if not named:
         return Outcome.NOTHING
     path = picture.with_name(f"{picture.name}.{kind.value}")
-    try:
+    with writing(path, what="cannot write this sidecar"):
         there = path.read_bytes() if path.is_file() else None
         content = _CONTENT[kind](_Wanted(path, picture, named, encoder_id, there))
         if content is None:
             return Outcome.THERE
-        if there is None:
-            write_new(path, [content])
-            return Outcome.NEW
-        replace_whole(path, [content])
-        return Outcome.ADDED
-    except OSError as error:
-        what = f"cannot write this sidecar: {error.strerror or error}"
-        raise OutputError(what, where=path) from error
+        with (new_file if there is None else replaced)(path) as part:
+            part.write_bytes(content)
+        return Outcome.NEW if there is None else Outcome.ADDED
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from kyara.errors import PluginError
-from kyara.plugins.manifest import (
+from kyara.manifest import (
     identity_of,
     is_plugin_name,
     load_manifest,
     save_manifest,
 )
-from tests.plugins.conftest import ENTRY, MakePlugin
+from tests.conftest import PLUGIN_ENTRY, MakePlugin
 
 CURVE = {"slope": 20.0, "intercept": -16.0, "threshold": 0.8}
 
@@ -107,9 +107,9 @@ def test_what_is_no_name(name: str) -> None:
 
 
 CHANGES: dict[str, Callable[[MakePlugin], Path]] = {
-    "code": lambda make: make(files={"model.py": ENTRY + "\n"}),
-    "a helper": lambda make: make(files={"model.py": ENTRY, "parts/helper.py": "X = 1"}),
-    "weights of its own": lambda make: make(files={"model.py": ENTRY, "weights.bin": "1"}),
+    "code": lambda make: make(files={"model.py": PLUGIN_ENTRY + "\n"}),
+    "a helper": lambda make: make(files={"model.py": PLUGIN_ENTRY, "parts/helper.py": "X = 1"}),
+    "weights of its own": lambda make: make(files={"model.py": PLUGIN_ENTRY, "weights.bin": "1"}),
     "size": lambda make: make(input={"size": 17}),
     "fit": lambda make: make(input={"fit": "squash"}),
     "fill": lambda make: make(input={"fill": [0, 0, 0]}),
@@ -125,12 +125,12 @@ NO_CHANGES: dict[str, Callable[[MakePlugin], Path]] = {
         calibration={"data": "d", "date": "x", "pair": CURVE, "any": CURVE, "avg": CURVE}
     ),
     "the card": lambda make: make(
-        files={"model.py": ENTRY, "CARD.md": "words"}, plugin={"card": "CARD.md"}
+        files={"model.py": PLUGIN_ENTRY, "CARD.md": "words"}, plugin={"card": "CARD.md"}
     ),
     "compiled code": lambda make: make(
-        files={"model.py": ENTRY, "__pycache__/model.cpython-310.pyc": "x"}
+        files={"model.py": PLUGIN_ENTRY, "__pycache__/model.cpython-310.pyc": "x"}
     ),
-    "version control": lambda make: make(files={"model.py": ENTRY, ".git/HEAD": "x"}),
+    "version control": lambda make: make(files={"model.py": PLUGIN_ENTRY, ".git/HEAD": "x"}),
     "another directory": lambda make: make("elsewhere/grey"),
 }
 

@@ -15,11 +15,11 @@ from lxml import etree, html
 from PIL import Image
 
 from kyara.errors import OutputError, UsageError
-from kyara.export.report import Answered, check_report_place, write_report
-from kyara.export.writing import as_text
 from kyara.identify.answer import UNKNOWN, Answer
+from kyara.results.report import Answered, check_report_place, write_report
+from kyara.results.text import as_text
 from tests.conftest import draw
-from tests.export.helpers import HOSTILE_NAMES, answer
+from tests.results.helpers import HOSTILE_NAMES, answer
 from tests.support import AWKWARD_NAMES, TORN, awkward, noise
 
 

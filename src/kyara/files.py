@@ -1,0 +1,113 @@
+"""Files that appear whole or not at all, and the one line that says why one cannot be used."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from kyara.errors import DataError, KyaraError, OutputError, reason
+
+__all__ = ["new_file", "put_in_place", "reading", "replaced", "sync_folder", "writing"]
+
+
+@contextmanager
+def new_file(path: Path) -> Iterator[Path]:
+    """Where to write a file that is not there yet. It gets its name when the block is done;
+    when that fails, also by Ctrl-C, nothing is left of it.
+
+    Raises:
+        FileExistsError: something has that name; it stays as it is.
+        OSError: it cannot be written.
+    """
+    with _part_beside(path) as part:
+        yield part
+        put_in_place(part, path)
+
+
+@contextmanager
+def replaced(path: Path) -> Iterator[Path]:
+    """Where to write a file anew. It takes the place of what was there, and its mode, when the
+    block is done; a symbolic link keeps pointing to it.
+
+    Raises:
+        OSError: it cannot be written; what was there is still there.
+    """
+    path = Path(os.path.realpath(path))
+    with _part_beside(path) as part:
+        yield part
+        with contextlib.suppress(OSError):  # nothing was there
+            shutil.copymode(path, part)
+        part.replace(path)
+
+
+@contextmanager
+def _part_beside(path: Path) -> Iterator[Path]:
+    part = path.parent / f".kyara-{secrets.token_hex(8)}.part"
+    try:
+        yield part
+    finally:
+        with contextlib.suppress(OSError):
+            part.unlink()
+
+
+def put_in_place(part: Path, target: Path) -> None:
+    """Give a complete file its name; the part may stay beside it, to be removed.
+
+    Raises:
+        FileExistsError: something has that name; it stays as it is.
+        OSError: the file system refuses.
+    """
+    # A hard link fails where the name is taken; renaming would silently replace that file.
+    try:
+        os.link(part, target)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without links (FAT, some network shares)
+        if os.path.lexists(target):
+            raise FileExistsError(errno.EEXIST, "a file of that name is there") from None
+        part.rename(target)
+
+
+def sync_folder(folder: Path) -> None:
+    """Wait until the names in `folder` are on the disk, where the file system can tell."""
+    with contextlib.suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+@contextmanager
+def reading(
+    path: str | os.PathLike[str],
+    kind: type[KyaraError] = DataError,
+    *,
+    what: str = "cannot read it",
+) -> Iterator[None]:
+    """In the block, what the system refuses becomes an error of that kind, in one line.
+
+    Raises:
+        KyaraError: of that kind: the system refused something.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise kind(f"{what}: {reason(error)}", where=path) from error
+
+
+@contextmanager
+def writing(path: str | os.PathLike[str], *, what: str = "cannot write it") -> Iterator[None]:
+    """In the block, what the system refuses becomes an OutputError, in one line.
+
+    Raises:
+        OutputError: the system refused something.
+    """
+    with reading(path, OutputError, what=what):
+        yield
