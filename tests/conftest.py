@@ -18,7 +18,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import settings
 from PIL import Image, ImageDraw
+
+settings.register_profile("quick", max_examples=15)
+"""For the quick loop; the other profile, hypothesis's own, is what must hold."""
 
 TINY_TOML = """
 [plugin]
