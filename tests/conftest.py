@@ -20,7 +20,14 @@ from typing import Any
 import numpy as np
 import pytest
 import tomli_w
+from hypothesis import settings
 from PIL import Image, ImageDraw
+
+settings.register_profile("whole", deadline=None)
+"""What must hold. A busy machine is no failure: times are for benchmarks."""
+settings.register_profile("quick", deadline=None, max_examples=15)
+"""For the quick loop."""
+settings.load_profile("whole")
 
 TINY_TOML = """
 [plugin]

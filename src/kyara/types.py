@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from enum import Enum
+from enum import StrEnum
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -30,7 +30,7 @@ Progress: TypeAlias = Callable[[str, int], AbstractContextManager[Callable[[], N
 """Opens a progress bar of that label and length; its value is called once per item."""
 
 
-class Aggregation(str, Enum):
+class Aggregation(StrEnum):
     """How the scores against a character's references become one score."""
 
     ANY = "any"

@@ -15,6 +15,8 @@ import pytest
 from tests.conftest import COLOURS, Ran, draw
 from tests.support import files, run_process, tree
 
+pytestmark = pytest.mark.slow  # each command is a process that imports everything
+
 ROOT = Path(__file__).parents[2]
 APP = ROOT / "app"
 EXAMPLES = ROOT / "examples"

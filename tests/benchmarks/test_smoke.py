@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.slow  # each starts several processes and measures them
+
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
 

@@ -255,6 +255,7 @@ def test_an_empty_list_has_no_answers(piped: Callable[..., Ran]) -> None:
     assert (ran.code, ran.out, ran.err) == (0, "", "")
 
 
+@pytest.mark.slow  # 16 MB through a pipe and a regular expression
 def test_a_line_without_end_is_refused(piped: Callable[..., Ran]) -> None:
     ran = piped(b"x" * (1 << 24) + b"y")
     assert (ran.code, ran.out) == (2, "")

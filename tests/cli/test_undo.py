@@ -3,11 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import random
-import signal
-import subprocess
-import time
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
@@ -15,11 +10,10 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Ran, draw
-from tests.support import command, files, noise, tree
+from tests.killing import kills
+from tests.support import files, noise, tree
 
 Run = Callable[..., Ran]
-
-KILLS = int(os.environ.get("KYARA_KILLS_AT_RANDOM", "10"))
 
 
 @pytest.fixture
@@ -164,28 +158,20 @@ def digests(folder: Path) -> set[str]:
     return {sha256((folder / name).read_bytes()).hexdigest() for name in files(folder)}
 
 
+@pytest.mark.slow  # processes, killed and begun again
 @pytest.mark.parametrize("option", ["--copy", "--move"])
-def test_killed_at_random_instants(
+def test_sort_killed_at_random_instants(
     sort: Run, kyara: Run, fixed: list[object], tmp_path: Path, option: str
 ) -> None:
-    """SIGKILL from outside, once files are touched; tests/organise/test_killed.py is exhaustive.
-
-    KYARA_KILLS_AT_RANDOM says how often.
-    """
-    for n in range(40):
-        noise(tmp_path / "inbox" / f"noise{n}.png", 300, seed=n)
-    inbox, out = tmp_path / "inbox", tmp_path / "out"
+    """From outside, and with all that a process does; tests/organise/test_killed.py has every
+    line of the code that touches files."""
+    inbox, out = noisy_inbox(tmp_path), tmp_path / "out"
     before, known = {name: (inbox / name).read_bytes() for name in files(inbox)}, digests(inbox)
-    at_random = random.Random(option)
-    for _ in range(KILLS // 2):
-        process = subprocess.Popen(command(*fixed, option), cwd=tmp_path, stdout=subprocess.DEVNULL)
-        seen = len(list(out.glob(".kyara/*.jsonl")))
-        deadline = time.monotonic() + 60
-        while len(list(out.glob(".kyara/*.jsonl"))) == seen and process.poll() is None:
-            assert time.monotonic() < deadline
-        time.sleep(at_random.uniform(0, 0.08))
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+
+    def put_back() -> None:  # what a run that was not killed has done
+        assert not files(out) or kyara("undo", "out").code == 0
+
+    for _ in kills([*fixed, option], tmp_path, put_back, seed=len(option)):
         final = {name for name in files(out) if not name.endswith(".part")}
         assert {sha256((out / name).read_bytes()).hexdigest() for name in final} <= known
         assert digests(inbox) | digests(out) >= known
@@ -196,3 +182,27 @@ def test_killed_at_random_instants(
         assert kyara("undo", "out").code == 0
         assert {name: (inbox / name).read_bytes() for name in files(inbox)} == before
         assert [path.name for path in out.iterdir()] == [".kyara"]
+
+
+@pytest.mark.slow  # processes, killed and begun again
+@pytest.mark.parametrize("option", ["--copy", "--move"])
+def test_undo_killed_at_random_instants(sort: Run, kyara: Run, tmp_path: Path, option: str) -> None:
+    inbox, out = noisy_inbox(tmp_path), tmp_path / "out"
+    before, known = {name: (inbox / name).read_bytes() for name in files(inbox)}, digests(inbox)
+
+    def sort_all() -> None:
+        assert sort(option).code == 0
+        assert digests(out) == known
+
+    for _ in kills(["undo", "out"], tmp_path, sort_all):
+        assert digests(inbox) | digests(out) >= known
+        assert kyara("undo", "out").code == 0 or not files(out)  # 2: it had come to its end
+        assert {name: (inbox / name).read_bytes() for name in files(inbox)} == before
+        assert [path.name for path in out.iterdir()] == [".kyara"]
+
+
+def noisy_inbox(folder: Path) -> Path:
+    """The inbox with so much more in it that there is time to kill what works on it."""
+    for n in range(40):
+        noise(folder / "inbox" / f"noise{n}.png", 300, seed=n)
+    return folder / "inbox"

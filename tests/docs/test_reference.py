@@ -15,7 +15,9 @@ from kyara.results.rows import DetectionRow, PictureRow
 DOCS = Path(__file__).parents[2] / "docs"
 
 
-@pytest.mark.parametrize("script_name", ["build_reference.py", "build_numbers.py"])
+@pytest.mark.parametrize(
+    "script_name", ["build_reference.py", "build_numbers.py", "build_architecture.py"]
+)
 def test_generated_parts_are_up_to_date(script_name: str) -> None:
     script = [sys.executable, str(DOCS / script_name), "--check"]
     ran = subprocess.run(script, capture_output=True, text=True, check=False)

@@ -1,19 +1,17 @@
 """Killed at any instant, on a full disk, two at once: nothing is lost, and the work goes on.
 
-KYARA_KILLS says how often each command is killed; 200 in all is 67 of each.
+How often the commands are killed: see tests/killing.py.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import random
 import resource
 import shutil
 import signal
 import sqlite3
 import subprocess
-import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -22,17 +20,18 @@ import pytest
 
 from kyara.library import schema
 from tests.conftest import Ran, draw
+from tests.killing import kills
 from tests.support import command, run_process, tree
 
-KILLS = int(os.environ.get("KYARA_KILLS", "4"))
-PICTURES = 150
+ALL = 150
+"""Pictures of two characters."""
 
 
 @pytest.fixture
 def many(tmp_path: Path) -> Path:
     """Enough references for several transactions."""
     first = [draw(tmp_path / "many" / name / "0.png", name) for name in ("ruby", "jade")]
-    for number in range(1, PICTURES // 2):
+    for number in range(1, ALL // 2):
         for path in first:  # bytes after the end of a PNG: another digest, the same picture
             path.with_name(f"{number}.png").write_bytes(path.read_bytes() + bytes([number]))
     return tmp_path / "many"
@@ -48,88 +47,85 @@ def healthy(folder: Path) -> dict[str, int]:
     return counts
 
 
-def kill_within(arguments: list[str], folder: Path, seconds: float) -> bool:
-    """Run a command and kill it after that time; whether it was still running."""
-    process = subprocess.Popen(
-        arguments, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    try:
-        process.wait(timeout=seconds)
-    except subprocess.TimeoutExpired:
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        return True
-    return False
-
-
-def duration(arguments: list[str], folder: Path) -> float:
-    begin = time.monotonic()
-    assert run_process(arguments, folder).code == 0
-    return time.monotonic() - begin
-
-
+@pytest.mark.slow  # processes, killed and begun again
 def test_add_killed_at_any_instant(library: Path, many: Path) -> None:
-    add = command("library", "add", "cast.kyara", "many", "--cast", "--no-cache")
-    empty = library.read_bytes()
-    seconds = duration(add, library.parent)
-    library.write_bytes(empty)
-    before, random_instant, had = tree(many), random.Random(5), 0
-    for _ in range(KILLS):
-        kill_within(add, library.parent, random_instant.uniform(0.3, 1) * seconds)
+    add: list[object] = ["library", "add", "cast.kyara", "many", "--cast", "--no-cache"]
+    empty, before, had = library.read_bytes(), tree(many), 0
+
+    def something_is_missing() -> None:
+        nonlocal had
+        if healthy(library.parent)["pictures"] == ALL:
+            for file in library.parent.glob("cast.kyara*"):
+                file.unlink()
+            library.write_bytes(empty)
+            had = 0
+
+    for _ in kills(add, library.parent, something_is_missing, seed=5):
         has = healthy(library.parent)
         assert has["pictures"] >= had  # what was committed is still there
         assert has["references"] == has["pictures"]
         had = has["pictures"]
-    assert run_process(add, library.parent).code == 0
-    assert healthy(library.parent)["references"] == PICTURES // 2 * 2
+    assert run_process(command(*add), library.parent).code == 0
+    assert healthy(library.parent)["references"] == ALL
     assert tree(many) == before
 
 
+@pytest.mark.slow  # processes, killed and begun again
 def test_update_killed_at_any_instant(library: Path, many: Path) -> None:
     add = command("library", "add", "cast.kyara", "many", "--cast", "--no-cache")
     assert run_process(add, library.parent).code == 0
     said = ["many/ruby/0.png", "--character", "somebody else"]
     assert run_process(command("decide", "confirm", *said), library.parent).code == 0
-    update = command("library", "update", "cast.kyara", "--no-cache", "--read-all")
-    seconds = duration(update, library.parent)
-    random_instant = random.Random(6)
-    for number in range(KILLS):
-        moved = many / "ruby" / f"{number + 1}.png"
-        moved.rename(many / "jade" / f"moved-{number}.png")
-        new = draw(many / "jade" / f"new-{number}.png", "jade", 500 + number)
-        new.write_bytes(new.read_bytes() + f"new {number}".encode())  # poses may be the same
-        kill_within(update, library.parent, random_instant.uniform(0.3, 1) * seconds)
+    update: list[object] = ["library", "update", "cast.kyara", "--no-cache", "--read-all"]
+    places = [many / "ruby" / "1.png", many / "jade" / "moved.png"]
+    changes = 0
+
+    def change_something() -> None:
+        nonlocal changes
+        changes += 1
+        places[0].rename(places[1])
+        places.reverse()
+        new = draw(many / "jade" / f"new-{changes}.png", "jade", 500 + changes)
+        new.write_bytes(new.read_bytes() + f"new {changes}".encode())  # poses may be the same
+
+    for _ in kills(update, library.parent, change_something, seed=6):
         healthy(library.parent)
-    assert run_process(update, library.parent).code == 0
+    assert run_process(command(*update), library.parent).code == 0
     has = healthy(library.parent)
-    assert has["pictures"] == PICTURES // 2 * 2 + KILLS
+    assert has["pictures"] == ALL + changes
     assert has["references"] == has["pictures"]
     by_character: dict[str, int] = has["by_character"]  # type: ignore[assignment]
     assert by_character["somebody else"] == 1
 
 
+@pytest.mark.slow  # processes, killed and begun again
 def test_sort_killed_at_any_instant(library: Path, many: Path) -> None:
     add = command("library", "add", "cast.kyara", "many", "--cast")
     assert run_process(add, library.parent).code == 0
-    inbox = library.parent / "inbox"
+    inbox, out = library.parent / "inbox", library.parent / "out"
     shutil.copytree(many / "ruby", inbox)
     contents = sorted(path.read_bytes() for path in inbox.iterdir())
-    sort = command("sort", "inbox", "--library", "cast.kyara", "--out", "out", "--move")
-    seconds = duration([*sort, "--dry-run"], library.parent)
-    random_instant, file = random.Random(7), library.read_bytes()
-    for _ in range(KILLS):
-        kill_within(sort, library.parent, random_instant.uniform(0.5, 1.3) * seconds)
+    sort: list[object] = ["sort", "inbox", "--library", "cast.kyara", "--out", "out", "--move"]
+    file = library.read_bytes()
+
+    def something_is_left() -> None:
+        if not any(inbox.iterdir()):
+            shutil.rmtree(out)
+            shutil.copytree(many / "ruby", inbox, dirs_exist_ok=True)
+
+    for _ in kills(sort, library.parent, something_is_left, seed=7):
         healthy(library.parent)
-        places = [p for p in (library.parent / "out").rglob("*.png") if p.parent.name == "ruby"]
+        places = [path for path in out.rglob("*.png") if path.parent.name == "ruby"]
         found = {path.read_bytes() for path in [*inbox.glob("*.png"), *places]}
         assert found >= set(contents)
     left = list(inbox.iterdir())
-    assert run_process(sort, library.parent).code == 0 or not left
+    assert run_process(command(*sort), library.parent).code == 0 or not left
     assert list(inbox.iterdir()) == []
-    assert sorted(p.read_bytes() for p in (library.parent / "out" / "ruby").iterdir()) == contents
+    assert sorted(path.read_bytes() for path in (out / "ruby").iterdir()) == contents
     assert library.read_bytes() == file
 
 
+@pytest.mark.slow  # three processes that wait for each other
 def test_two_processes_at_once_both_finish(library: Path, many: Path) -> None:
     adds = [
         command("library", "add", "cast.kyara", f"many/{name}", "--character", name, "--no-cache")
@@ -137,7 +133,7 @@ def test_two_processes_at_once_both_finish(library: Path, many: Path) -> None:
     ]
     running = [subprocess.Popen(add, cwd=library.parent, stdout=subprocess.DEVNULL) for add in adds]
     assert [process.wait(timeout=60) for process in running] == [0, 0, 0]
-    assert healthy(library.parent)["references"] == PICTURES // 2 * 2
+    assert healthy(library.parent)["references"] == ALL
 
 
 def test_a_library_in_use_is_one_line(
@@ -153,6 +149,7 @@ def test_a_library_in_use_is_one_line(
     assert len(ran.err.splitlines()) == 1
 
 
+@pytest.mark.slow  # five processes over many pictures
 def test_a_full_disk_is_one_line(library: Path, many: Path) -> None:
     def little_room() -> None:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -165,7 +162,7 @@ def test_a_full_disk_is_one_line(library: Path, many: Path) -> None:
     assert len(ran.err.splitlines()) == 1
     healthy(library.parent)
     assert run_process(add, library.parent).code == 0
-    assert healthy(library.parent)["references"] == PICTURES // 2 * 2
+    assert healthy(library.parent)["references"] == ALL
 
 
 def test_reading_needs_no_permission_to_write(

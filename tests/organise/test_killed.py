@@ -1,7 +1,7 @@
 """Killed before any line of the code that touches files: nothing is lost, all can go on.
 
 Each instant is a process of its own, forked from this one, that kills itself there. An ordinary
-run takes some of the instants; KYARA_KILLS=all takes every one.
+run takes a dozen of the instants; KYARA_KILLS says how many, and a thousand is every one.
 """
 
 from __future__ import annotations
@@ -25,10 +25,13 @@ from kyara.organise.undo import Outcome, plans_to_undo, recover, undo_plan
 from kyara.pictures.digest import digest_of_file
 from tests.support import files as files_below
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are forked")
+pytestmark = [
+    pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are forked"),
+    pytest.mark.slow,  # hundreds of processes
+]
 
 WATCHED = {module.__file__ for module in (apply, files, journal, undo, whole_files)}
-INSTANTS = None if os.environ.get("KYARA_KILLS") == "all" else 12
+INSTANTS = int(os.environ.get("KYARA_KILLS", "12"))
 # In one folder two of one name and one twin; one picture is a symbolic link in the inbox.
 INBOX = {"a.png": b"one" * 999, "1/a.png": b"two" * 999, "2/a.png": b"one" * 999, "b.png": b"b"}
 FOLDERS = {"a.png": "ruby", "1/a.png": "ruby", "2/a.png": "jade", "b.png": "ruby", "c.png": "jade"}
@@ -104,7 +107,7 @@ def _count_lines(work: Callable[[], None], kill_at: int | None) -> int:
 
 
 def instants(total: int) -> range:
-    return range(1, total + 1, 1 if INSTANTS is None else max(1, total // INSTANTS))
+    return range(1, total + 1, max(1, total // INSTANTS))
 
 
 def contents(folder: Path) -> dict[str, bytes]:

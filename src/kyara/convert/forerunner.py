@@ -90,7 +90,8 @@ def as_net(checkpoint: Checkpoint, where: Path) -> EmbeddingNet:
     _fill(net.trunk, checkpoint.trunk, "trunk", where)
     linear = {"weight": checkpoint.weight, "bias": checkpoint.bias}
     _fill(net.embedder[1], linear, "embedder", where)
-    return net.eval()
+    net.eval()
+    return net
 
 
 def _load(path: Path) -> Any:

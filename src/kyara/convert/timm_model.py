@@ -87,7 +87,7 @@ class _Normalised(nn.Module):
     def __init__(self, net: nn.Module, size: int, mean: Tensor, std: Tensor) -> None:
         super().__init__()
         self.net, self.size = net.eval(), size  # now: trying it out must not train it
-        self.told: dict[str, Any] = dict(net.pretrained_cfg)  # type: ignore[arg-type]
+        self.told = _told(net)
         self.register_buffer("mean", 255.0 * mean[:, None, None])
         self.register_buffer("std", 255.0 * std[:, None, None])
         with torch.no_grad():
@@ -95,17 +95,25 @@ class _Normalised(nn.Module):
 
     @classmethod
     def of(cls, net: nn.Module, size: int | None) -> _Normalised:
-        data: dict[str, Any] = resolve_model_data_config(net)  # type: ignore[no-untyped-call]
-        return cls(
+        data: dict[str, Any] = resolve_model_data_config(net)
+        made = cls(
             net,
             size or int(data["input_size"][-1]),
             torch.tensor(data["mean"]),
             torch.tensor(data["std"]),
-        ).eval()
+        )
+        made.eval()
+        return made
 
     def forward(self, pixels: Tensor) -> Tensor:
         features = self.net((pixels - self.mean) / self.std)
         return nn.functional.normalize(features.flatten(1))
+
+
+def _told(net: nn.Module) -> dict[str, Any]:
+    """What timm says of the network: an attribute that torch's types know nothing of."""
+    made_by_timm: Any = net
+    return dict(made_by_timm.pretrained_cfg)
 
 
 def _network(model: str, weights: Path | None, size: int | None) -> nn.Module:
@@ -141,7 +149,7 @@ def _fill(net: nn.Module, weights: Path) -> None:
         raise UsageError("there is no such file of weights", where=weights) from None
     except (OSError, SafetensorError) as error:
         raise DataError(f"no safetensors file: {one_line(error)}", where=weights) from error
-    known = net.pretrained_cfg.get("classifier") or ()  # type: ignore[union-attr, operator]
+    known = _told(net).get("classifier") or ()
     classifiers = (known,) if isinstance(known, str) else tuple(known)
     kept = {
         key: value

@@ -27,15 +27,16 @@ _HEAD = b"SQLite format 3\0"
 _CREATE_FIRST = "kyara library create makes one"
 
 _IN_WORDS: tuple[tuple[str, type[KyaraError], str, str], ...] = (
-    ("locked", DataError, "the library is in use by another process", "try again in a while"),
-    ("is full", OutputError, "the disk is full", "make room and run the same command again"),
-    ("disk i/o", OutputError, "the disk failed, or is full", "what was done before is kept"),
-    ("readonly", OutputError, "the library cannot be written", "its file or folder is read-only"),
-    ("unable to open", OutputError, "the library cannot be opened", "may its folder be written?"),
-    ("not a database", DataError, "this is not a library of Kyara", _CREATE_FIRST),
-    ("malformed", DataError, "the library is damaged", "take a copy of it, or an export"),
+    ("BUSY", DataError, "the library is in use by another process", "try again in a while"),
+    ("LOCKED", DataError, "the library is in use by another process", "try again in a while"),
+    ("FULL", OutputError, "the disk is full", "make room and run the same command again"),
+    ("IOERR", OutputError, "the disk failed, or is full", "what was done before is kept"),
+    ("READONLY", OutputError, "the library cannot be written", "its file or folder is read-only"),
+    ("CANTOPEN", OutputError, "the library cannot be opened", "may its folder be written?"),
+    ("NOTADB", DataError, "this is not a library of Kyara", _CREATE_FIRST),
+    ("CORRUPT", DataError, "the library is damaged", "take a copy of it, or an export"),
 )
-"""Part of SQLite's message; what to raise instead; what is wrong; what to do."""
+"""How SQLite's name of the error begins; what to raise instead; what is wrong; what to do."""
 
 
 class Database:
@@ -243,8 +244,9 @@ def _in_words(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.DatabaseError as error:
-        message = str(error).lower()
-        for part, kind, what, hint in _IN_WORDS:
-            if part in message:
+        # Without a name: Python's own complaint, for instance of a closed connection.
+        name = getattr(error, "sqlite_errorname", "").removeprefix("SQLITE_")
+        for begin, kind, what, hint in _IN_WORDS:
+            if name.startswith(begin):
                 raise kind(what, where=path, hint=hint) from error
         raise DataError(f"the library failed: {error}", where=path) from error

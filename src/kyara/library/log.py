@@ -7,8 +7,8 @@ decision holds whatever is moved, renamed, indexed anew or embedded by another m
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timezone
-from enum import Enum
+from datetime import UTC, datetime
+from enum import StrEnum
 
 import msgspec
 
@@ -34,7 +34,7 @@ __all__ = [
 ]
 
 
-class Source(str, Enum):
+class Source(StrEnum):
     """Who said it. The order is that of their weight, the heaviest first."""
 
     PERSON = "person"
@@ -151,7 +151,7 @@ def append(
     database: Database, source: Source, payload: Payload, *, undoes: int | None = None
 ) -> Decision:
     """Add a row, within the caller's transaction."""
-    time = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
+    time = datetime.now(UTC).isoformat(timespec="milliseconds")
     decision = Decision(next_id(database), time, source, payload, undoes)
     database.run(
         "INSERT INTO decisions (id, time, source, kind, payload, undoes) VALUES (?, ?, ?, ?, ?, ?)",

@@ -9,8 +9,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
-from enum import Enum
+from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
 from types import TracebackType
 
@@ -44,7 +44,7 @@ class EncoderRecord:
     dimension: int
 
 
-class RootKind(str, Enum):
+class RootKind(StrEnum):
     """What a folder or file says of the pictures in it."""
 
     PICTURES = "pictures"
@@ -211,7 +211,7 @@ class Library:
             "INSERT INTO library (only_row, created, encoder)"
             " VALUES (1, ?, (SELECT id FROM encoders WHERE identity = ?))"
             " ON CONFLICT (only_row) DO UPDATE SET encoder = excluded.encoder",
-            (datetime.now(timezone.utc).isoformat(timespec="seconds"), encoder.id),
+            (datetime.now(UTC).isoformat(timespec="seconds"), encoder.id),
         )
 
     def said(self, digest: bytes) -> Said:

@@ -14,11 +14,11 @@ import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Union
+from typing import Any
 
 import msgspec
 from filelock import FileLock, Timeout
@@ -111,7 +111,7 @@ class Undone(_Record, kw_only=True, frozen=True, tag="undone"):
     left: int
 
 
-Record = Union[Header, Begin, End, Finish, Undo, Undone]  # noqa: UP007 (evaluated, Python 3.10)
+Record = Header | Begin | End | Finish | Undo | Undone
 
 
 @dataclass(frozen=True)
@@ -185,7 +185,7 @@ class Journal:
     def create(cls, plan: Plan) -> Journal:
         """Begin the journal of a plan; nothing of the plan is done yet."""
         identity = secrets.token_hex(4)
-        now = datetime.now(timezone.utc)
+        now = datetime.now(UTC)
         path = plan.root / FOLDER / f"{now:%Y%m%dT%H%M%S%fZ}-{identity}.jsonl"
         header = Header(
             version=VERSION,

@@ -7,7 +7,7 @@ import os
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
 
 from kyara.errors import KyaraError, OutputError
@@ -15,7 +15,7 @@ from kyara.errors import KyaraError, OutputError
 __all__ = ["Action", "Filing", "Operation", "Plan", "Status", "make_plan"]
 
 
-class Action(str, Enum):
+class Action(StrEnum):
     """What is done with a picture."""
 
     COPY = "copy"
@@ -26,7 +26,7 @@ class Action(str, Enum):
     """A symbolic link: a file that leads to the picture."""
 
 
-class Status(str, Enum):
+class Status(StrEnum):
     """What an operation still has to do."""
 
     NEW = "new"

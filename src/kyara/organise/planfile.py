@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
@@ -95,7 +95,7 @@ def save_plan(plan: Plan, path: Path) -> None:
     made = PlanFile(
         format=FORMAT,
         version=VERSION,
-        made=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        made=datetime.now(UTC).isoformat(timespec="seconds"),
         kyara=version("kyara"),
         inbox=None if plan.inbox is None else os.path.abspath(plan.inbox),
         root=os.path.abspath(plan.root),

@@ -11,7 +11,7 @@ import contextlib
 import os
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
-from enum import Enum
+from enum import Enum, StrEnum
 from pathlib import Path
 
 from kyara.errors import DataError, KyaraError
@@ -30,7 +30,7 @@ from kyara.pictures.digest import digest_of_file
 __all__ = ["Outcome", "Undoing", "plans_to_undo", "recover", "undo_plan"]
 
 
-class Outcome(str, Enum):
+class Outcome(StrEnum):
     """What became of an operation."""
 
     UNDONE = "undone"

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
 
 from kyara.errors import OutputError
@@ -25,7 +25,7 @@ KEPT = "it names another character and is kept"
 DELETE = "delete it to have it written anew"
 
 
-class Sidecar(str, Enum):
+class Sidecar(StrEnum):
     """Its kind, and its suffix."""
 
     TXT = "txt"
@@ -36,7 +36,7 @@ class Sidecar(str, Enum):
     """Keywords, and face regions as the Metadata Working Group has them."""
 
 
-class Outcome(str, Enum):
+class Outcome(StrEnum):
     """What became of a sidecar."""
 
     NEW = "new"

@@ -247,7 +247,8 @@ def train(
             if first and (run.step % config.checkpoint_every == 0 or run.step == last):
                 run.save(checkpoint)
         average: EmbeddingNet = run.average
-        return average.eval()
+        average.eval()
+        return average
 
 
 class _Log:

@@ -101,4 +101,5 @@ def _described(describe: Callable[[Tensor], Tensor], crops: PixelArray) -> NDArr
             describe(torch.from_numpy(crops[i : i + 64]).permute(0, 3, 1, 2).float())
             for i in range(0, len(crops), 64)
         ]
-    return torch.cat(parts).double().numpy()
+    described: NDArray[np.float64] = torch.cat(parts).double().numpy()
+    return described
