@@ -16,6 +16,7 @@ from kyara.errors import DataError
 from kyara.evaluate.baselines import BASELINES, baseline
 from kyara.evaluate.dataset import Dataset
 from kyara.evaluate.embed import embed_labelled
+from kyara.files import replaced, writing
 from kyara.plugins.discover import open_encoder
 from kyara.train.config import DistilConfig
 from kyara.types import FloatArray, normalised
@@ -54,11 +55,10 @@ def teacher_targets(
                 return np.asarray(kept["targets"], dtype=np.float32)
         raise DataError("these targets are of another teacher or data set", where=path)
     targets = _compute(encoder, dataset, workers, on_done)
-    folder.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part")
-    with part.open("wb") as stream:
-        np.savez(stream, targets=targets.astype(np.float16), made_from=np.asarray(made_from))
-    part.replace(path)
+    with writing(path):
+        folder.mkdir(parents=True, exist_ok=True)
+        with replaced(path) as part, part.open("wb") as stream:
+            np.savez(stream, targets=targets.astype(np.float16), made_from=np.asarray(made_from))
     return targets
 
 
