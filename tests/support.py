@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from types import FrameType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -115,3 +117,48 @@ def run_process(
     )
     decoded = (stream.decode("utf-8", "surrogateescape") for stream in (ran.stdout, ran.stderr))
     return Ran(ran.returncode, *decoded)
+
+
+def lines_of(work: Callable[[], None], kill_at: int | None, modules: Iterable[ModuleType]) -> int:
+    """Run `work` in a forked process; kills itself before that line of these modules.
+
+    Returns the number of lines that were run, or 0 if it was killed.
+    """
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            count = _count_lines(work, kill_at, {m.__file__ for m in modules})
+            os.write(writer, str(count).encode())
+            code = 0
+        finally:
+            os._exit(code)
+    os.close(writer)
+    with os.fdopen(reader, "rb") as stream:
+        told = stream.read()
+    _, status = os.waitpid(child, 0)
+    if os.WIFSIGNALED(status):
+        assert os.WTERMSIG(status) == signal.SIGKILL
+        return 0
+    assert os.waitstatus_to_exitcode(status) == 0
+    return int(told)
+
+
+def _count_lines(work: Callable[[], None], kill_at: int | None, watched: set[str | None]) -> int:
+    count = 0
+
+    def trace(frame: FrameType, event: str, _argument: Any) -> Any:
+        nonlocal count
+        if frame.f_code.co_filename not in watched:
+            return None
+        if event == "line":
+            count += 1
+            if count == kill_at:
+                os.kill(os.getpid(), signal.SIGKILL)
+        return trace
+
+    sys.settrace(trace)
+    work()
+    sys.settrace(None)
+    return count

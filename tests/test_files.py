@@ -100,6 +100,24 @@ def test_a_link_keeps_pointing_to_what_is_replaced(tmp_path: Path) -> None:
     assert (tmp_path / "real" / "a.txt").read_bytes() == b"new"
 
 
+def test_what_is_no_file_is_written_to_and_never_replaced(tmp_path: Path) -> None:
+    with replaced(Path(os.devnull)) as part:
+        part.write_bytes(b"new")
+    assert not Path(os.devnull).is_file()
+    with pytest.raises(OSError), replaced(tmp_path) as part:  # noqa: PT011 (each system its own)
+        part.write_bytes(b"new")
+    assert names(tmp_path) == []
+
+
+def test_what_must_last_waits_for_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a.txt"
+    synced = []
+    monkeypatch.setattr(os, "fsync", lambda handle: synced.append(path.exists()))
+    with replaced(path, durable=True) as part:
+        part.write_bytes(b"new")
+    assert synced == [False, True]  # the content before it gets its name, then the name
+
+
 @pytest.mark.parametrize("kind", [DataError, PluginError])
 def test_what_cannot_be_read_is_one_line(tmp_path: Path, kind: type[KyaraError]) -> None:
     path = tmp_path / "gone"

@@ -13,7 +13,15 @@ from pathlib import Path
 
 from kyara.errors import DataError, KyaraError, OutputError, reason
 
-__all__ = ["new_file", "put_in_place", "reading", "replaced", "sync_folder", "writing"]
+__all__ = [
+    "new_file",
+    "part_beside",
+    "put_in_place",
+    "reading",
+    "replaced",
+    "sync_folder",
+    "writing",
+]
 
 
 @contextmanager
@@ -25,29 +33,41 @@ def new_file(path: Path) -> Iterator[Path]:
         FileExistsError: something has that name; it stays as it is.
         OSError: it cannot be written.
     """
-    with _part_beside(path) as part:
+    with part_beside(path) as part:
         yield part
         put_in_place(part, path)
 
 
 @contextmanager
-def replaced(path: Path) -> Iterator[Path]:
+def replaced(path: Path, *, durable: bool = False) -> Iterator[Path]:
     """Where to write a file anew. It takes the place of what was there, and its mode, when the
     block is done; a symbolic link keeps pointing to it.
+
+    Args:
+        durable: wait until the disk has it, for what is written next relies on it.
 
     Raises:
         OSError: it cannot be written; what was there is still there.
     """
+    if os.path.exists(path) and not os.path.isfile(path):  # noqa: PTH110, PTH113 (as is_dir)
+        yield path  # a pipe or /dev/null is written to, never replaced
+        return
     path = Path(os.path.realpath(path))
-    with _part_beside(path) as part:
+    with part_beside(path) as part:
         yield part
         with contextlib.suppress(OSError):  # nothing was there
             shutil.copymode(path, part)
+        if durable:
+            with part.open("rb+") as stream:
+                os.fsync(stream.fileno())
         part.replace(path)
+        if durable:
+            sync_folder(path.parent)
 
 
 @contextmanager
-def _part_beside(path: Path) -> Iterator[Path]:
+def part_beside(path: Path) -> Iterator[Path]:
+    """A name in the folder of `path` for what is not whole yet; nothing is left of it."""
     part = path.parent / f".kyara-{secrets.token_hex(8)}.part"
     try:
         yield part

@@ -13,7 +13,8 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from kyara.errors import PluginError
+from kyara.errors import PluginError, reason
+from kyara.files import reading, replaced
 from kyara.pictures.digest import digest_of_file
 
 __all__ = [
@@ -29,8 +30,10 @@ __all__ = [
     "ReferencesSpec",
     "TrainingSpec",
     "identity_of",
+    "is_parameters_name",
     "is_plugin_name",
     "load_manifest",
+    "parameters_name",
     "save_manifest",
 ]
 
@@ -38,6 +41,7 @@ MANIFEST = "plugin.toml"
 
 # One word, so that `--plugin NAME` is never mistaken for a path.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")
+_PARAMETERS = re.compile("backend-[0-9a-f]{8}[.]npz")
 _DIGEST = re.compile(r"[0-9A-Fa-f]{64}")
 _ENTRY = re.compile(r"[A-Za-z_]\w*:[A-Za-z_]\w*")
 
@@ -234,7 +238,7 @@ def load_manifest(directory: Path) -> Manifest:
     except FileNotFoundError:
         raise PluginError(f"no {MANIFEST} is in this directory", where=directory) from None
     except OSError as error:
-        raise PluginError(f"cannot read it: {error.strerror}", where=path) from error
+        raise PluginError(f"cannot read it: {reason(error)}", where=path) from error
     except (msgspec.DecodeError, ValueError) as error:
         raise PluginError(str(error), where=path) from error
     for wrong, what in _checks(manifest):
@@ -285,11 +289,27 @@ def _checks(manifest: Manifest) -> Iterator[tuple[bool, str]]:
 
 
 def save_manifest(manifest: Manifest, directory: Path) -> None:
-    """Write `plugin.toml`; values that are the defaults are left out."""
+    """Write `plugin.toml`, whole or not at all; values that are the defaults are left out.
+
+    Raises:
+        OSError: it cannot be written; an earlier one is as it was.
+    """
     import tomli_w
 
-    tables = _without_defaults(manifest)
-    (directory / MANIFEST).write_text(tomli_w.dumps(tables), encoding="utf-8")
+    text = tomli_w.dumps(_without_defaults(manifest))
+    with replaced(directory / MANIFEST, durable=True) as part:
+        part.write_text(text, encoding="utf-8")
+
+
+def parameters_name(digest: str) -> str:
+    """What a file of back-end parameters is called, by its digest: those of two fits can lie
+    side by side, and the manifest says which holds."""
+    return f"backend-{digest[:8]}.npz"
+
+
+def is_parameters_name(name: str) -> bool:
+    """Whether it is one that `parameters_name` gives."""
+    return _PARAMETERS.fullmatch(name) is not None
 
 
 def identity_of(manifest: Manifest, directory: Path) -> str:
@@ -297,7 +317,7 @@ def identity_of(manifest: Manifest, directory: Path) -> str:
 
     Digested are the tables `[model]`, `[input]`, `[embedding]` and `[metric]`; the weights, by
     their digest in the manifest if it has one; and for a plugin that brings code all its
-    files but the manifest, the card and hidden ones.
+    files but the manifest, the card, back-end parameters and hidden ones.
 
     Raises:
         PluginError: one of these files cannot be read.
@@ -310,10 +330,8 @@ def identity_of(manifest: Manifest, directory: Path) -> str:
     for path in _digested_files(manifest, directory):
         sha.update(path.relative_to(directory).as_posix().encode("utf-8", "surrogateescape"))
         sha.update(b"\0")
-        try:
+        with reading(path, PluginError):
             sha.update(digest_of_file(path))
-        except OSError as error:
-            raise PluginError(f"cannot read it: {error.strerror}", where=path) from error
     return f"{manifest.plugin.name}@{manifest.plugin.version}:{sha.hexdigest()[:16]}"
 
 
@@ -323,14 +341,16 @@ def _digested_files(manifest: Manifest, directory: Path) -> Iterator[Path]:
             if named is not None and not named.sha256:
                 yield directory / named.weights
         return
-    words_only = {MANIFEST, manifest.plugin.card}
+    others = {MANIFEST, manifest.plugin.card}
     if manifest.backend is not None:  # judges embeddings, makes none
-        words_only.add(manifest.backend.parameters)
+        others |= {manifest.backend.parameters, "backend.npz"}
     for path in sorted(directory.rglob("*")):
         inside = path.relative_to(directory)
         # A .git beside the code must not make it another encoder at every commit.
         hidden = any(part.startswith(".") or part == "__pycache__" for part in inside.parts)
-        if not hidden and inside.as_posix() not in words_only and path.is_file():
+        # Parameters that the manifest does not name are left where `kyara fit` was killed.
+        other = inside.as_posix() in others or is_parameters_name(inside.as_posix())
+        if not hidden and not other and path.is_file():
             yield path
 
 

@@ -50,6 +50,8 @@ def test_what_is_written_is_what_is_read(fitted: Path) -> None:
     assert spec.calibrated_on == "dev: 100 pictures of 20 characters"
     assert spec.at_1 >= spec.at_5 >= spec.at_10
     assert spec.slope > 0
+    assert [path.name for path in fitted.glob("backend*")] == [spec.parameters]
+    assert spec.parameters == f"backend-{spec.sha256[:8]}.npz"
 
 
 def test_a_back_end_makes_no_other_encoder(kyara: Kyara, tiny_plugin: Path, tmp_path: Path) -> None:
@@ -129,11 +131,12 @@ def test_wrong_calls_say_so(
 
 
 def test_other_parameters_are_refused(kyara: Kyara, fitted: Path, cast: Path, inbox: Path) -> None:
-    (fitted / "backend.npz").write_bytes(b"something else")
+    (parameters,) = fitted.glob("backend-*.npz")
+    parameters.write_bytes(b"something else")
     call = ["sort", inbox, "--refs", cast, "--out", inbox.parent / "out", "--plugin", fitted]
     ran = kyara(*call)
     assert ran.code == 1
-    assert "backend.npz: these are not the parameters" in ran.err
+    assert f"{parameters.name}: these are not the parameters" in ran.err
     assert kyara(*call, "--mode", "any", "--dry-run").code == 0
 
 

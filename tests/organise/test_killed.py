@@ -8,11 +8,8 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import pytest
@@ -24,13 +21,14 @@ from kyara.organise.plan import Action, Filing, make_plan
 from kyara.organise.undo import Outcome, plans_to_undo, recover, undo_plan
 from kyara.pictures.digest import digest_of_file
 from tests.support import files as files_below
+from tests.support import lines_of
 
 pytestmark = [
     pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are forked"),
     pytest.mark.slow,  # hundreds of processes
 ]
 
-WATCHED = {module.__file__ for module in (apply, files, journal, undo, whole_files)}
+WATCHED = (apply, files, journal, undo, whole_files)
 INSTANTS = int(os.environ.get("KYARA_KILLS", "12"))
 # In one folder two of one name and one twin; one picture is a symbolic link in the inbox.
 INBOX = {"a.png": b"one" * 999, "1/a.png": b"two" * 999, "2/a.png": b"one" * 999, "b.png": b"b"}
@@ -59,51 +57,6 @@ def sort(place: Path, action: Action) -> None:
 def undo_all(place: Path) -> None:
     for record in plans_to_undo(place / "out"):
         assert all(undoing.outcome is not Outcome.LEFT for undoing in undo_plan(record))
-
-
-def lines_of(work: Callable[[], None], kill_at: int | None) -> int:
-    """Run `work` in a forked process; kills itself before that line of the watched modules.
-
-    Returns the number of lines that were run, or 0 if it was killed.
-    """
-    reader, writer = os.pipe()
-    child = os.fork()
-    if child == 0:
-        code = 1
-        try:
-            count = _count_lines(work, kill_at)
-            os.write(writer, str(count).encode())
-            code = 0
-        finally:
-            os._exit(code)
-    os.close(writer)
-    with os.fdopen(reader, "rb") as stream:
-        told = stream.read()
-    _, status = os.waitpid(child, 0)
-    if os.WIFSIGNALED(status):
-        assert os.WTERMSIG(status) == signal.SIGKILL
-        return 0
-    assert os.waitstatus_to_exitcode(status) == 0
-    return int(told)
-
-
-def _count_lines(work: Callable[[], None], kill_at: int | None) -> int:
-    count = 0
-
-    def trace(frame: FrameType, event: str, _argument: Any) -> Any:
-        nonlocal count
-        if frame.f_code.co_filename not in WATCHED:
-            return None
-        if event == "line":
-            count += 1
-            if count == kill_at:
-                os.kill(os.getpid(), signal.SIGKILL)
-        return trace
-
-    sys.settrace(trace)
-    work()
-    sys.settrace(None)
-    return count
 
 
 def instants(total: int) -> range:
@@ -140,13 +93,13 @@ def test_killed_while_sorting(
         no_links(monkeypatch)
     before = contents(place / "inbox")
     known = {*INBOX.values(), b"c"}
-    total = lines_of(lambda: sort(place, action), None)
+    total = lines_of(lambda: sort(place, action), None, WATCHED)
     done, left = files_below(place / "out"), contents(place / "inbox")
     assert len(done) == 5
     undo_all(place)
     for instant in instants(total):
         shutil.rmtree(place / "out")
-        assert lines_of(lambda: sort(place, action), instant) == 0
+        assert lines_of(lambda: sort(place, action), instant, WATCHED) == 0
         assert set(all_copies(place)) >= known
         assert {path.read_bytes() for path in (place / "out").rglob("*.png")} <= known
         sort(place, action)
@@ -166,12 +119,12 @@ def test_killed_while_undoing(
         no_links(monkeypatch)
     before = contents(place / "inbox")
     sort(place, action)
-    total = lines_of(lambda: undo_all(place), None)
+    total = lines_of(lambda: undo_all(place), None, WATCHED)
     assert contents(place / "inbox") == before
     for instant in instants(total):
         shutil.rmtree(place / "out")
         sort(place, action)
-        assert lines_of(lambda: undo_all(place), instant) == 0
+        assert lines_of(lambda: undo_all(place), instant, WATCHED) == 0
         assert set(all_copies(place)) >= {*INBOX.values(), b"c"}
         undo_all(place)
         assert contents(place / "inbox") == before, instant

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -87,26 +86,18 @@ def command(
 def _write(out: Path, pictures: list[EmbeddedPicture], encoder: Encoder) -> int:
     import numpy as np
 
-    from kyara.errors import OutputError
+    from kyara.files import replaced, writing
 
     paths = [os.fspath(p.path) for p in pictures for _ in p.detections]
     boxes = [d.box.as_tuple() for p in pictures for d in p.detections]
-    part = out.with_name(f".{out.name}.part")
-    try:
-        with part.open("wb") as stream:
-            np.savez(
-                stream,
-                paths=np.asarray(paths, dtype=np.str_),
-                boxes=np.asarray(boxes, dtype=np.float32),
-                embeddings=np.concatenate([p.embeddings for p in pictures]),
-                encoder=np.asarray(encoder.id),
-            )
-        part.replace(out)
-    except OSError as error:
-        raise OutputError(f"cannot write it: {error.strerror or error}", where=out) from error
-    finally:  # also when Ctrl-C comes
-        with contextlib.suppress(OSError):
-            part.unlink()
+    with writing(out), replaced(out) as part, part.open("wb") as stream:
+        np.savez(
+            stream,
+            paths=np.asarray(paths, dtype=np.str_),
+            boxes=np.asarray(boxes, dtype=np.float32),
+            embeddings=np.concatenate([p.embeddings for p in pictures]),
+            encoder=np.asarray(encoder.id),
+        )
     return len(paths)
 
 

@@ -265,16 +265,14 @@ def _calibrate(
 ) -> None:
     import msgspec
 
-    from kyara.errors import OutputError
     from kyara.evaluate.calibrate import calibrate
+    from kyara.files import writing
     from kyara.manifest import load_manifest, save_manifest
 
     spec = calibrate(embedded.sources, encoder.similarity, name=name, seed=seed)
     manifest = msgspec.structs.replace(load_manifest(directory), calibration=spec)
-    try:
+    with writing(directory):
         save_manifest(manifest, directory)
-    except OSError as error:
-        raise OutputError(f"cannot write it: {error.strerror}", where=directory) from error
     click.echo(
         f"kyara: calibrated {encoder.name} on {spec.data}; thresholds: pair {spec.pair.threshold}, "
         f"any {spec.any.threshold}, avg {spec.avg.threshold}",

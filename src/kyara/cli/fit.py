@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from kyara.evaluate.dataset import Dataset
     from kyara.evaluate.embed import EmbeddedDataset
     from kyara.identify.plda import Plda
-    from kyara.manifest import BackendSpec
 
 EXAMPLE = """
 \b
@@ -76,7 +75,8 @@ def command(
     """Fit the open-set back-end of the plugin in the directory PLUGIN.
 
     It decides who is unknown better than a threshold on similarities. Written are its
-    parameters (backend.npz) and the table [backend] of plugin.toml, in place of earlier ones.
+    parameters (backend-DIGEST.npz) and the table [backend] of plugin.toml, in place of earlier
+    ones.
     Needs the extra `evaluate`.
     """
     import os
@@ -86,6 +86,7 @@ def command(
     from kyara.evaluate.dataset import load_dataset
     from kyara.extras import optional
     from kyara.manifest import load_manifest
+    from kyara.plugins.write import write_backend
 
     optional("sklearn")
     if load_manifest(plugin).embedding.similarity != "cosine":
@@ -102,7 +103,7 @@ def command(
         calibrated_on=_described(dev, labelled),
         seed=seed,
     )
-    _write(plugin, plda, spec)
+    write_backend(plugin, spec, plda.to_bytes())
     click.echo(
         f"kyara: {encoder.name} has a back-end; log-odds from which on a picture is known: "
         f"{spec.at_1} (1 % of the strangers get a name), {spec.at_5} (5 %), {spec.at_10} (10 %)",
@@ -124,20 +125,6 @@ def _embed(encoder: Encoder, dataset: Dataset) -> EmbeddedDataset:
 def _described(path: Path, dataset: Dataset) -> str:
     pictures, characters = len(dataset.pictures), len(dataset.by_identity)
     return f"{path.stem}: {pictures} pictures of {characters} characters"
-
-
-def _write(directory: Path, plda: Plda, spec: BackendSpec) -> None:
-    import msgspec
-
-    from kyara.errors import OutputError
-    from kyara.manifest import load_manifest, save_manifest
-
-    manifest = msgspec.structs.replace(load_manifest(directory), backend=spec)
-    try:
-        (directory / spec.parameters).write_bytes(plda.to_bytes())
-        save_manifest(manifest, directory)
-    except OSError as error:
-        raise OutputError(f"cannot write it: {error.strerror}", where=directory) from error
 
 
 def _measure(

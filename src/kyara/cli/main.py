@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from kyara.errors import KyaraError, one_line
+from kyara.errors import KyaraError, one_line, reason
 
 COMMANDS = {
     "compare": "Do two pictures show the same character?",
@@ -115,12 +115,12 @@ def _unexpected(error: Exception) -> str:
     # Only stdout has no name; every other file that is written is named in an error of ours.
     if isinstance(error, OSError) and error.filename is None and error.errno in _NO_SPACE:
         _drop_output()
-        return f"cannot write the results: {error.strerror}"
+        return f"cannot write the results: {reason(error)}"
     try:
         sys.stdout.flush()
     except OSError as failure:
         _drop_output()
-        return f"cannot write the results: {failure.strerror}"
+        return f"cannot write the results: {reason(failure)}"
     return f"{type(error).__name__}: {one_line(error)} (kyara --debug … shows where)"
 
 

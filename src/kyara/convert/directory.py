@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from kyara.errors import OutputError, UsageError
+from kyara.errors import OutputError, UsageError, reason
 from kyara.manifest import is_plugin_name
 
 __all__ = ["CARD", "new_plugin", "plugin_name"]
@@ -50,7 +50,7 @@ def new_plugin(directory: Path) -> Iterator[Path]:
                 directory.rmdir()  # it is empty; not every system renames onto a folder
             made.rename(directory)
     except OSError as error:
-        raise OutputError(f"cannot write it: {error.strerror or error}", where=directory) from error
+        raise OutputError(f"cannot write it: {reason(error)}", where=directory) from error
 
 
 def _check_free(directory: Path) -> None:
@@ -59,6 +59,6 @@ def _check_free(directory: Path) -> None:
     except NotADirectoryError:
         taken = True
     except OSError as error:
-        raise OutputError(f"cannot look into it: {error.strerror}", where=directory) from error
+        raise OutputError(f"cannot look into it: {reason(error)}", where=directory) from error
     if taken:
         raise UsageError("something is there already", where=directory, hint="choose another --out")

@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 
 from kyara.convert.directory import CARD, new_plugin, plugin_name
-from kyara.errors import DataError, KyaraError, UsageError, one_line, printable
+from kyara.errors import DataError, KyaraError, UsageError, one_line, printable, reason
 from kyara.manifest import InputSpec, Manifest, PluginSpec, TrainingSpec
 from kyara.train.config import ModelConfig
 from kyara.train.model import EmbeddingNet
@@ -104,7 +104,7 @@ def _load(path: Path) -> Any:
     except FileNotFoundError:
         raise UsageError("there is no such checkpoint", where=path) from None
     except OSError as error:
-        raise DataError(f"cannot read it: {error.strerror or error}", where=path) from error
+        raise DataError(f"cannot read it: {reason(error)}", where=path) from error
     except pickle.UnpicklingError as error:
         raise _refusal(path, error) from error
     except Exception as error:  # a broken file raises whatever torch's reader stumbles over

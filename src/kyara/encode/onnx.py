@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from kyara.encode.device import CPU, Device
 from kyara.errors import DeviceError, PluginError, one_line
+from kyara.files import reading
 from kyara.manifest import InputSpec, Manifest, MetricSpec, ModelSpec
 from kyara.types import FloatArray, PixelArray
 
@@ -127,10 +128,8 @@ def _chosen(kind: str, wanted: str, names: list[str], where: Path) -> str:
 
 
 def _checked(path: Path, sha256: str) -> bytes:
-    try:
+    with reading(path, PluginError, what="cannot read the weights"):
         model = path.read_bytes()
-    except OSError as error:
-        raise PluginError(f"cannot read the weights: {error.strerror}", where=path) from error
     if sha256 and hashlib.sha256(model).hexdigest() != sha256.lower():
         raise PluginError(
             "the weights are not those that the manifest names (sha256 differs)",

@@ -14,13 +14,12 @@ from kyara.evaluate.openset import COUNTS, OpenSetTrials, draw_open_set, plda_sc
 from kyara.evaluate.trials import Embedded
 from kyara.identify.decision import RATES
 from kyara.identify.plda import Plda, fit_plda
-from kyara.manifest import BackendSpec
+from kyara.manifest import BackendSpec, parameters_name
 from kyara.pictures.digest import digest_of_bytes
 from kyara.types import FloatArray
 
-__all__ = ["PARAMETERS", "calibrate_plda", "fit_on", "strangers_of"]
+__all__ = ["calibrate_plda", "fit_on", "strangers_of"]
 
-PARAMETERS = "backend.npz"
 _DRAWS = 5
 
 
@@ -79,9 +78,10 @@ def calibrate_plda(
         )
     meaning = _meaning(usable)
     at = [round(meaning.slope * t + meaning.intercept, 4) for t in meaning.thresholds]
+    digest = digest_of_bytes(plda.to_bytes()).hex()
     return BackendSpec(
-        parameters=PARAMETERS,
-        sha256=digest_of_bytes(plda.to_bytes()).hex(),
+        parameters=parameters_name(digest),
+        sha256=digest,
         fitted_on=fitted_on,
         calibrated_on=calibrated_on,
         date=datetime.date.today().isoformat(),

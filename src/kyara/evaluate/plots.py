@@ -8,11 +8,11 @@ from pathlib import Path
 from statistics import NormalDist
 from typing import Any
 
-from kyara.errors import OutputError
 from kyara.evaluate.protocols import CurveKind
 from kyara.evaluate.reliability import Reliability
 from kyara.evaluate.report import Report
 from kyara.extras import optional
+from kyara.files import writing
 
 __all__ = ["save_plots"]
 
@@ -139,8 +139,6 @@ def _probit(rate: float) -> float:
 
 
 def _save(drawn: Any, path: Path) -> None:
-    try:
+    with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         drawn.savefig(path, dpi=120)
-    except OSError as error:
-        raise OutputError(f"cannot write it: {error.strerror}", where=path) from error

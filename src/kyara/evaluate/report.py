@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from kyara.errors import DataError, OutputError
+from kyara.errors import DataError
 from kyara.evaluate.protocols.contract import Curve, CurveKind
 from kyara.evaluate.reliability import Reliability
+from kyara.files import reading, replaced, writing
 
 __all__ = [
     "DataSummary",
@@ -106,9 +106,8 @@ def load_report(path: Path) -> Report:
         DataError: unreadable, or not a report.
     """
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Report)
-    except OSError as error:
-        raise DataError(f"cannot read it: {error.strerror}", where=path) from error
+        with reading(path):
+            return msgspec.json.decode(path.read_bytes(), type=Report)
     except msgspec.DecodeError as error:
         raise DataError(f"not a report: {error}", where=path) from error
 
@@ -283,13 +282,7 @@ def _rounded(value: Any) -> Any:
 
 
 def _write(path: Path, data: bytes) -> None:
-    # Beside, then renamed: a full disk leaves the old report as it was.
-    part = path.with_name(path.name + ".part")
-    try:
+    with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_bytes(data)
-        part.replace(path)
-    except OSError as error:
-        with suppress(OSError):
-            part.unlink()
-        raise OutputError(f"cannot write it: {error.strerror}", where=path) from error
+        with replaced(path) as part:
+            part.write_bytes(data)

@@ -10,6 +10,7 @@ import numpy as np
 
 from kyara.encode.encoder import Encoder
 from kyara.errors import PluginError
+from kyara.files import reading
 from kyara.identify.plda import Plda
 from kyara.manifest import BackendSpec
 from kyara.pictures.digest import digest_of_bytes
@@ -61,10 +62,8 @@ def load_open_set(encoder: Encoder) -> OpenSet | None:
     if spec is None or encoder.directory is None:
         return None
     path = encoder.directory / spec.parameters
-    try:
+    with reading(path, PluginError):
         data = path.read_bytes()
-    except OSError as error:
-        raise PluginError(f"cannot read it: {error.strerror}", where=path) from error
     if digest_of_bytes(data).hex() != spec.sha256.lower():
         what = "these are not the parameters that the manifest names"
         raise PluginError(what, where=path, hint="fit them again: kyara fit")

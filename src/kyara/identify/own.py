@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kyara.encode.encoder import Encoder
-from kyara.errors import DataError, OutputError, UsageError
+from kyara.errors import DataError, UsageError
+from kyara.files import reading, replaced, writing
 from kyara.identify.decision import RATES, Judge, OpenSet, between
 from kyara.identify.gallery import Gallery, scores_against
 from kyara.types import Aggregation, FloatArray
@@ -158,10 +159,9 @@ def save_own(calibration: OwnCalibration, path: Path) -> None:
     Raises:
         OutputError: it cannot be written.
     """
-    try:
-        path.write_bytes(msgspec.json.format(msgspec.json.encode(calibration), indent=1) + b"\n")
-    except OSError as error:
-        raise OutputError(f"cannot write it: {error.strerror}", where=path) from error
+    data = msgspec.json.format(msgspec.json.encode(calibration), indent=1) + b"\n"
+    with writing(path), replaced(path) as part:
+        part.write_bytes(data)
 
 
 def load_own(path: Path, encoder: Encoder) -> OwnCalibration:
@@ -172,9 +172,8 @@ def load_own(path: Path, encoder: Encoder) -> OwnCalibration:
         UsageError: it is another encoder's.
     """
     try:
-        calibration = msgspec.json.decode(path.read_bytes(), type=OwnCalibration)
-    except OSError as error:
-        raise DataError(f"cannot read it: {error.strerror}", where=path) from error
+        with reading(path):
+            calibration = msgspec.json.decode(path.read_bytes(), type=OwnCalibration)
     except msgspec.DecodeError as error:
         raise DataError(f"not a calibration: {error}", where=path) from error
     if calibration.encoder != encoder.id:

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from kyara.errors import DataError, KyaraError, OutputError, UsageError
+from kyara.errors import DataError, KyaraError, OutputError, UsageError, reason
+from kyara.files import part_beside, put_in_place, writing
 from kyara.library.schema import APPLICATION_ID, VERSION, migrate
 
 __all__ = ["Database", "create_database", "open_database"]
@@ -129,22 +130,22 @@ def create_database(path: Path) -> Iterator[Database]:
         raise UsageError("this file exists", where=path, hint="choose another name")
     if not os.path.isdir(path.parent):  # noqa: PTH112 (Path.is_dir raises where it may not look)
         raise UsageError("there is no such folder", where=path.parent)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with _in_words(path):
-            connection = _connect(part, "rwc")
-        with contextlib.closing(connection), _in_words(path):
-            database = Database(path, connection, read_only=False)
-            with database.writing():
-                connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-                migrate(connection)
-            yield database
-            connection.execute("PRAGMA journal_mode = WAL")
-        _publish(part, path)
-    finally:
-        for left in (part, Path(f"{part}-wal"), Path(f"{part}-shm"), Path(f"{part}-journal")):
-            with contextlib.suppress(OSError):
-                left.unlink()
+    with part_beside(path) as part:
+        try:
+            with _in_words(path):
+                connection = _connect(part, "rwc")
+            with contextlib.closing(connection), _in_words(path):
+                database = Database(path, connection, read_only=False)
+                with database.writing():
+                    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+                    migrate(connection)
+                yield database
+                connection.execute("PRAGMA journal_mode = WAL")
+            _publish(part, path)
+        finally:
+            for kind in ("wal", "shm", "journal"):  # what SQLite keeps beside it
+                with contextlib.suppress(OSError):
+                    Path(f"{part}-{kind}").unlink()
 
 
 def open_database(path: Path, *, write: bool) -> Database:
@@ -176,16 +177,11 @@ def open_database(path: Path, *, write: bool) -> Database:
 
 def _publish(part: Path, path: Path) -> None:
     """Give the finished file its name, unless something has got that in the meantime."""
-    try:
-        path.hardlink_to(part)
-    except FileExistsError:
-        raise UsageError("this file exists", where=path, hint="choose another name") from None
-    except OSError:  # a file system without hard links
+    with writing(path):
         try:
-            part.rename(path)
-        except OSError as error:
-            what = f"cannot write it: {error.strerror or error}"
-            raise OutputError(what, where=path) from error
+            put_in_place(part, path)
+        except FileExistsError:
+            raise UsageError("this file exists", where=path, hint="choose another name") from None
 
 
 def _look_at(path: Path) -> None:
@@ -198,7 +194,7 @@ def _look_at(path: Path) -> None:
     except IsADirectoryError:
         raise UsageError("this is a folder, not a library", where=path) from None
     except OSError as error:
-        raise DataError(f"cannot read it: {error.strerror or error}", where=path) from error
+        raise DataError(f"cannot read it: {reason(error)}", where=path) from error
     if head != _HEAD:
         raise DataError("this is not a library of Kyara", where=path, hint=_CREATE_FIRST)
 

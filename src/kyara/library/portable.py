@@ -9,7 +9,6 @@ Nothing in it is ever executed or unpacked to the disk.
 
 from __future__ import annotations
 
-import contextlib
 import io
 import os
 import zipfile
@@ -21,7 +20,8 @@ from typing import Annotated
 import msgspec
 import numpy as np
 
-from kyara.errors import DataError, KyaraError, OutputError, UsageError, one_line
+from kyara.errors import DataError, KyaraError, UsageError, one_line
+from kyara.files import replaced, writing
 from kyara.library.decisions import check_character_name, named, record
 from kyara.library.log import Confirm, Source
 from kyara.library.store import Library
@@ -83,23 +83,19 @@ def export_references(library: Library, path: Path, *, overwrite: bool = False) 
     own = library.encoder
     plugin = Path(own.plugin).name  # of a directory, only the name: paths are nobody's business
     contents = _Contents(FORMAT, own.identity, plugin, own.dimension, tuple(_pictures(library)))
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with zipfile.ZipFile(part, "x", zipfile.ZIP_DEFLATED) as archive:
-            text = msgspec.json.format(msgspec.json.encode(contents), indent=1)
-            archive.writestr("references.json", text)
-            with archive.open("embeddings.npy", "w", force_zip64=True) as stream:
-                np.save(stream, found.embeddings, allow_pickle=False)
-            for digest in dict.fromkeys(found.digests):
-                thumbnail = _thumbnail(library.paths_of(digest))
-                if thumbnail is not None:
-                    archive.writestr(f"thumbnails/{digest.hex()}.webp", thumbnail)
-        part.replace(path)
-    except OSError as error:
-        raise OutputError(f"cannot write it: {error.strerror or error}", where=path) from error
-    finally:
-        with contextlib.suppress(OSError):
-            part.unlink()
+    with (
+        writing(path),
+        replaced(path) as part,
+        zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive,
+    ):
+        text = msgspec.json.format(msgspec.json.encode(contents), indent=1)
+        archive.writestr("references.json", text)
+        with archive.open("embeddings.npy", "w", force_zip64=True) as stream:
+            np.save(stream, found.embeddings, allow_pickle=False)
+        for digest in dict.fromkeys(found.digests):
+            thumbnail = _thumbnail(library.paths_of(digest))
+            if thumbnail is not None:
+                archive.writestr(f"thumbnails/{digest.hex()}.webp", thumbnail)
     return len(found.characters)
 
 

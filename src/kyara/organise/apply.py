@@ -10,7 +10,7 @@ from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
-from kyara.errors import KyaraError, OutputError, printable
+from kyara.errors import KyaraError, OutputError, printable, reason
 from kyara.organise.files import copy_file, hard_link, move_file, symbolic_link
 from kyara.organise.journal import Journal, locked
 from kyara.organise.plan import Action, Operation, Plan, Status
@@ -95,8 +95,7 @@ def _carry_out(operation: Operation, part: Path, digest_of: Callable[[Path], byt
         if isinstance(error, FileExistsError) and _holds(target, operation.digest, digest_of):
             return replace(operation, status=Status.THERE)
         problem = OutputError(
-            f"cannot {operation.action.value} it to {printable(str(target))}: "
-            f"{error.strerror or error}",
+            f"cannot {operation.action.value} it to {printable(str(target))}: {reason(error)}",
             where=operation.source,
         )
         return replace(operation, status=Status.FAILED, error=problem)

@@ -23,8 +23,8 @@ from typing import Any
 import msgspec
 from filelock import FileLock, Timeout
 
-from kyara.errors import DataError, OutputError, one_line
-from kyara.files import new_file, sync_folder
+from kyara.errors import DataError, OutputError, one_line, reason
+from kyara.files import new_file, reading, sync_folder
 from kyara.organise.files import below
 from kyara.organise.plan import Action, Operation, Plan
 
@@ -292,7 +292,7 @@ def find_journals(root: Path) -> list[Path]:
     except FileNotFoundError:
         return []
     except OSError as error:
-        what = f"cannot list the journals: {error.strerror or error}"
+        what = f"cannot list the journals: {reason(error)}"
         raise DataError(what, where=root / FOLDER) from error
 
 
@@ -302,10 +302,8 @@ def read_journal(path: Path) -> JournalRecord:
     Raises:
         DataError: it cannot be read, is not a journal, or is of a newer version.
     """
-    try:
+    with reading(path):
         whole = path.read_bytes().split(b"\n")[:-1]
-    except OSError as error:
-        raise DataError(f"cannot read it: {error.strerror or error}", where=path) from error
     try:
         first, *lines = [json.loads(line) for line in whole]
         _check_version(first, path)
@@ -398,6 +396,6 @@ def _reporting(where: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise OutputError(
-            f"cannot write the journal, without which nothing is done: {error.strerror or error}",
+            f"cannot write the journal, without which nothing is done: {reason(error)}",
             where=where,
         ) from error

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from enum import Enum, StrEnum
 from pathlib import Path
 
-from kyara.errors import DataError, KyaraError
+from kyara.errors import DataError, KyaraError, reason
 from kyara.organise.files import move_file
 from kyara.organise.journal import (
     Entry,
@@ -149,10 +149,10 @@ def _undo(entry: Entry, journal: Journal) -> Undoing:
         _remove_parts(entry, journal)
         step = _step(entry)
         _take(step, entry, journal)
-    except _LeftError as reason:
-        return Undoing(entry, Outcome.LEFT, str(reason))
+    except _LeftError as left:
+        return Undoing(entry, Outcome.LEFT, str(left))
     except OSError as error:
-        why = f"it cannot be undone: {error.strerror or error}"
+        why = f"it cannot be undone: {reason(error)}"
         return Undoing(entry, Outcome.LEFT, why)
     return Undoing(entry, Outcome.NOTHING if step is _Step.NOTHING else Outcome.UNDONE)
 
@@ -160,8 +160,8 @@ def _undo(entry: Entry, journal: Journal) -> Undoing:
 def _judged(entry: Entry) -> Undoing:
     try:
         step = _step(entry)
-    except _LeftError as reason:
-        return Undoing(entry, Outcome.LEFT, str(reason))
+    except _LeftError as left:
+        return Undoing(entry, Outcome.LEFT, str(left))
     return Undoing(entry, Outcome.NOTHING if step is _Step.NOTHING else Outcome.UNDONE)
 
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from kyara.errors import PictureError
+from kyara.errors import PictureError, reason
 
 __all__ = ["SUFFIXES", "find_pictures", "is_picture_name"]
 
@@ -68,9 +68,7 @@ def _walk(folder: Path, skipped: set[str], above: frozenset[str]) -> Iterator[Pa
         if above:
             yield folder
             return
-        raise PictureError(
-            f"cannot list this folder: {error.strerror or error}", where=folder
-        ) from error
+        raise PictureError(f"cannot list this folder: {reason(error)}", where=folder) from error
     for entry in listed:
         if entry.name.startswith("."):
             continue

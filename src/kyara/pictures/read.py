@@ -15,7 +15,7 @@ from functools import cache
 import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
 
-from kyara.errors import PictureError, one_line
+from kyara.errors import PictureError, one_line, reason
 from kyara.pictures.files import open_regular
 from kyara.pictures.progressive import without_fine_scans
 
@@ -119,7 +119,7 @@ def read_bytes(path: str | os.PathLike[str]) -> bytes:
     except IsADirectoryError:
         raise PictureError("this is a folder, not a picture", where=path) from None
     except OSError as error:
-        raise PictureError(f"cannot read it: {error.strerror or error}", where=path) from error
+        raise PictureError(f"cannot read it: {reason(error)}", where=path) from error
     if not data:
         raise PictureError("the file is empty", where=path)
     return data

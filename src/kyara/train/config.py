@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from kyara.errors import UsageError
+from kyara.files import reading
 
 __all__ = [
     "AugmentConfig",
@@ -176,9 +177,8 @@ def load_config(path: Path) -> TrainConfig:
         UsageError: unreadable, not TOML, or a key or value that is not expected.
     """
     try:
-        config = msgspec.toml.decode(path.read_bytes(), type=TrainConfig)
-    except OSError as error:
-        raise UsageError(f"cannot read it: {error.strerror}", where=path) from error
+        with reading(path, UsageError):
+            config = msgspec.toml.decode(path.read_bytes(), type=TrainConfig)
     except (msgspec.DecodeError, ValueError) as error:
         raise UsageError(str(error), where=path) from error
     if not config.sizes or config.sizes[0].begin != 0.0:

@@ -23,6 +23,7 @@ from torch.utils.data import Dataset as TorchDataset
 
 from kyara.errors import UsageError
 from kyara.evaluate.dataset import Dataset
+from kyara.files import replaced, writing
 from kyara.manifest import MANIFEST, InputSpec
 from kyara.pictures.read import decode
 from kyara.train.augment import Augmentation
@@ -162,9 +163,8 @@ class _Run:
     def save(self, path: Path) -> None:
         state = {name: part.state_dict() for name, part in self._parts().items()}
         state |= {"step": self.step, "config": msgspec.json.encode(self.config).decode()}
-        part_file = path.with_suffix(".part")
-        torch.save(state, part_file)
-        part_file.replace(path)
+        with writing(path), replaced(path) as part, part.open("wb") as stream:
+            torch.save(state, stream)
 
     def load(self, path: Path) -> None:
         state = torch.load(path, map_location=self.device, weights_only=True)
@@ -363,4 +363,6 @@ def _write_record(
         },
         "versions": {"python": platform.python_version(), "torch": torch.__version__},
     }
-    (folder / RECORD).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    path = folder / RECORD
+    with writing(path), replaced(path) as part:
+        part.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")

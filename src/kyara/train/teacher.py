@@ -17,6 +17,7 @@ from kyara.errors import DataError
 from kyara.evaluate.baselines import BASELINES, baseline
 from kyara.evaluate.dataset import Dataset
 from kyara.evaluate.embed import embed_labelled
+from kyara.files import replaced, writing
 from kyara.plugins.discover import open_encoder
 from kyara.train.config import DistilConfig
 from kyara.types import FloatArray, normalised
@@ -54,11 +55,10 @@ def teacher_targets(
     groups = _sources(dataset) if config.centre_sources else np.zeros(len(dataset.pictures), int)
     said = [_compute(encoder, dataset, workers, on_done) for encoder in encoders]
     targets = normalised(np.concatenate([_centred(rows, groups) for rows in said], axis=1))
-    folder.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part")
-    with part.open("wb") as stream:
-        np.savez(stream, targets=targets.astype(np.float16), made_from=np.asarray(made_from))
-    part.replace(path)
+    with writing(path):
+        folder.mkdir(parents=True, exist_ok=True)
+        with replaced(path) as part, part.open("wb") as stream:
+            np.savez(stream, targets=targets.astype(np.float16), made_from=np.asarray(made_from))
     return targets
 
 

@@ -1,0 +1,37 @@
+"""Changing a plugin: what belongs together changes together or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+
+import msgspec
+
+from kyara.files import replaced, writing
+from kyara.manifest import BackendSpec, is_parameters_name, load_manifest, save_manifest
+
+__all__ = ["write_backend"]
+
+
+def write_backend(directory: Path, spec: BackendSpec, parameters: bytes) -> None:
+    """Give the plugin in `directory` the back-end `spec`, in place of an earlier one.
+
+    The parameters have a name of their own for each content. So until the manifest is
+    replaced the plugin has its earlier back-end, and from then on the new one; killed at any
+    instant it has one of them.
+
+    Raises:
+        PluginError: there is no such plugin.
+        OutputError: it cannot be written; the plugin is as it was.
+    """
+    manifest = load_manifest(directory)
+    with writing(directory):
+        with replaced(directory / spec.parameters, durable=True) as part:
+            part.write_bytes(parameters)
+        save_manifest(msgspec.structs.replace(manifest, backend=spec), directory)
+    stale = {path for path in directory.glob("backend-*.npz") if is_parameters_name(path.name)}
+    if manifest.backend is not None:
+        stale.add(directory / manifest.backend.parameters)
+    for path in stale - {directory / spec.parameters}:
+        with contextlib.suppress(OSError):  # nobody reads it any more
+            path.unlink()
