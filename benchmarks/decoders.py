@@ -29,6 +29,7 @@ from PIL import Image, ImageDraw
 from kyara.detect import whole
 from kyara.encode.preprocess import crop, decode_for
 from kyara.manifest import InputSpec
+from kyara.pictures.source import Encoded
 
 SIDE = 112
 Decoder = Callable[[bytes], np.ndarray]
@@ -121,7 +122,7 @@ def open_decoder(name: str) -> Decoder | None:
 
 def _pillow(data: bytes) -> np.ndarray:
     spec = InputSpec(size=SIDE)
-    picture = decode_for(data, spec)
+    picture = decode_for(Encoded(data), spec)
     return crop(picture, whole(picture).box, spec)
 
 

@@ -43,13 +43,15 @@ def test_a_cache_that_fails_while_in_use_is_silent_afterwards(
     caplog: pytest.LogCaptureFixture,
     harm: Callable[[Path], None],
 ) -> None:
-    EmbeddingCache(own_cache).store([(key(n), found(n, dimension=500)) for n in range(50)], "e")
+    EmbeddingCache(own_cache).store(
+        [(key(n), found(n, dimension=500)) for n in range(50)], "whole", "e"
+    )
     cache = EmbeddingCache(own_cache)
     harm(own_cache)
     with caplog.at_level(logging.WARNING, logger="kyara"):
-        assert cache.lookup([key(1), key(2)], "e") == [None, None]
-        cache.store([(key(1), found())], "e")
-        assert cache.lookup([key(1)], "e") == [None]
+        assert cache.lookup([key(1), key(2)], "whole", "e") == [None, None]
+        cache.store([(key(1), found())], "whole", "e")
+        assert cache.lookup([key(1)], "whole", "e") == [None]
     assert isinstance(cache.failure, DataError)
     (warning,) = caplog.records
     assert "the cache cannot be used" in warning.getMessage()
@@ -150,8 +152,8 @@ def test_threads_share_one_cache(own_cache: Path) -> None:
     def work(worker: int) -> None:
         for n in range(30):
             number = worker * 100 + n
-            cache.store([(key(number), found(number))], "e")
-            (known,) = cache.lookup([key(number)], "e")
+            cache.store([(key(number), found(number))], "whole", "e")
+            (known,) = cache.lookup([key(number)], "whole", "e")
             if known is None or not np.array_equal(known.embeddings, found(number).embeddings):
                 wrong.append(number)
 
@@ -174,8 +176,8 @@ sys.stdin.read(1)  # all start together
 cache = EmbeddingCache(Path(sys.argv[1]))
 for n in range(40):
     number = int(sys.argv[2]) * 100 + n
-    cache.store([(key(number), found(number))], "e")
-    assert cache.lookup([key(number)], "e") != [None]
+    cache.store([(key(number), found(number))], "whole", "e")
+    assert cache.lookup([key(number)], "whole", "e") != [None]
 assert cache.failure is None, cache.failure
 """
 

@@ -11,6 +11,7 @@ from PIL import Image
 from kyara.encode.preprocess import crop, decode_for
 from kyara.manifest import InputSpec
 from kyara.pictures.read import Picture, decode
+from kyara.pictures.source import Encoded
 from kyara.types import Box
 from tests.support import encoded, quadrants
 
@@ -131,6 +132,6 @@ def test_pictures_are_decoded_as_small_as_the_crop_allows(
     spec: InputSpec, size: tuple[int, int]
 ) -> None:
     data = encoded(quadrants((1600, 800)), "JPEG")
-    picture = decode_for(data, spec)
+    picture = decode_for(Encoded(data), spec)
     assert picture.image.size == size
     assert (picture.width, picture.height) == (1600, 800)

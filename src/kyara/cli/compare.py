@@ -168,11 +168,11 @@ def _explain(
 
 
 def _crop_of(picture: EmbeddedPicture, encoder: Encoder) -> PixelArray:
-    from kyara.encode.preprocess import crop, decode_for
-    from kyara.pictures.read import read_bytes
+    from kyara.encode.preprocess import crops_of
+    from kyara.pictures.source import File
 
-    decoded = decode_for(read_bytes(picture.path), encoder.input, where=picture.path)
-    return crop(decoded, picture.detections[0].box, encoder.input)
+    (crop,) = crops_of(File(picture.path).read(), picture.detections[:1], encoder.input)
+    return crop
 
 
 def _print_pair(verification: Verification) -> None:

@@ -1,13 +1,92 @@
-"""Where the figures in a picture are. Until a detector is in the box: the picture itself."""
+"""Where the figures in a picture are: the contract of a detector, and the one that does nothing.
+
+`default()` is the one place that says which detector is used where nobody chose another.
+"""
 
 from __future__ import annotations
 
-from kyara.pictures.read import Picture
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
+
+from kyara.errors import KyaraError, PluginError, UsageError, one_line
 from kyara.types import Box, Detection
 
-__all__ = ["whole"]
+if TYPE_CHECKING:  # a run that the cache answers never needs the decoders
+    from kyara.pictures.read import Picture
+
+__all__ = ["WHOLE", "Detector", "WholePicture", "default", "figures_in", "named", "whole"]
+
+WHOLE = "whole"
+"""The id of `WholePicture`."""
+
+
+class Detector(Protocol):
+    """Finds the figures in pictures. Several threads may ask at once."""
+
+    @property
+    def id(self) -> str:
+        """Changes whenever the boxes could; what is found is kept by it."""
+        ...
+
+    @property
+    def longest(self) -> int:
+        """Pixels that it needs on the longest side; 0 if the size alone will do."""
+        ...
+
+    def detect(self, pictures: Sequence[Picture], /) -> list[tuple[Detection, ...]]:
+        """The figures in each picture, boxes in pixels of the upright picture (not of the
+        smaller one that was decoded); none where there are none."""
+        ...
+
+
+class WholePicture:
+    """Takes every picture as one figure: for crops, and as long as there is no other."""
+
+    id = WHOLE
+    longest = 0
+
+    def detect(self, pictures: Sequence[Picture], /) -> list[tuple[Detection, ...]]:
+        """Each picture itself."""
+        return [(whole(picture),) for picture in pictures]
+
+
+DEFAULT: Detector = WholePicture()
+
+
+def default() -> Detector:
+    """The detector where nobody chose another."""
+    return DEFAULT
+
+
+def named(identity: str) -> Detector:
+    """The detector of that id.
+
+    Raises:
+        UsageError: there is none.
+    """
+    for detector in (DEFAULT, WholePicture()):
+        if detector.id == identity:
+            return detector
+    raise UsageError(f"there is no detector {identity!r}")
 
 
 def whole(picture: Picture) -> Detection:
     """The whole picture as one detection."""
     return Detection(Box(0.0, 0.0, float(picture.width), float(picture.height)), "whole")
+
+
+def figures_in(detector: Detector, pictures: Sequence[Picture]) -> list[tuple[Detection, ...]]:
+    """What the detector finds; a picture in which it finds nothing is taken whole.
+
+    Raises:
+        PluginError: it fails, or answers for more or fewer pictures.
+    """
+    try:
+        found = detector.detect(pictures)
+        if len(found) != len(pictures):
+            raise ValueError(f"expected answers for {len(pictures)} pictures, got {len(found)}")
+    except KyaraError:
+        raise
+    except Exception as error:
+        raise PluginError(f"the detector {detector.id} failed: {one_line(error)}") from error
+    return [tuple(f) or (whole(p),) for f, p in zip(found, pictures, strict=True)]

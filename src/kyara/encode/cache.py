@@ -3,7 +3,7 @@
 It is only a cache: it can be deleted at any time and costs nothing but time. Two tables:
 
 - `files` remembers the digest of a file as long as its size, time and inode stay;
-- `embeddings` holds boxes and vectors by content digest and encoder id.
+- `embeddings` holds figures and vectors by content digest, detector id and encoder id.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 import numpy as np
 
@@ -36,6 +36,7 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+_Row: TypeAlias = tuple[bytes, str, bytes, bytes, int]
 
 _log = logging.getLogger(__name__)
 _log.addHandler(logging.NullHandler())  # the command line says it in its own way
@@ -43,24 +44,39 @@ _log.addHandler(logging.NullHandler())  # the command line says it in its own wa
 DEFAULT_LIMIT = 1 << 30
 """Bytes that the cache may take: about 450,000 pictures at 500 dimensions."""
 
+_EMBEDDINGS = """CREATE TABLE embeddings (
+    digest BLOB NOT NULL, detector TEXT NOT NULL, encoder TEXT NOT NULL, boxes BLOB NOT NULL,
+    kinds TEXT NOT NULL, scores BLOB NOT NULL, vectors BLOB NOT NULL, used INTEGER NOT NULL,
+    PRIMARY KEY (digest, detector, encoder)
+)"""
+_BY_USE = "CREATE INDEX embeddings_by_use ON embeddings (used)"
 _SCHEMA = (
     """CREATE TABLE files (
     path BLOB PRIMARY KEY, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL,
     inode INTEGER NOT NULL, digest BLOB NOT NULL
 ) WITHOUT ROWID""",
-    """CREATE TABLE embeddings (
-    digest BLOB NOT NULL, encoder TEXT NOT NULL, boxes BLOB NOT NULL, vectors BLOB NOT NULL,
-    used INTEGER NOT NULL, PRIMARY KEY (digest, encoder)
-)""",
-    "CREATE INDEX embeddings_by_use ON embeddings (used)",
+    _EMBEDDINGS,
+    _BY_USE,
 )
-_VERSION = 1
+_FROM_FIRST = (
+    "ALTER TABLE embeddings RENAME TO first",
+    "DROP INDEX embeddings_by_use",
+    _EMBEDDINGS,
+    # Then, every picture was one figure: the whole of it, of score 1.0.
+    """INSERT INTO embeddings SELECT digest, 'whole', encoder, boxes, 'whole',
+    x'000000000000f03f', vectors, used FROM first WHERE length(boxes) = 32""",
+    "DROP TABLE first",
+    _BY_USE,
+)
+"""What makes today's file of one of version 1."""
+_VERSION = 2
+_KEY = "digest = ? AND detector = ? AND encoder = ?"
 _SECONDS_BETWEEN_USES = 86_400
 
 
 @dataclass(frozen=True)
 class CachedEmbeddings:
-    """The detections of a picture, and their embeddings (k, d)."""
+    """The detections (k) in a picture, which may be none, and their embeddings (k, d)."""
 
     detections: tuple[Detection, ...]
     embeddings: FloatArray
@@ -117,6 +133,8 @@ class EmbeddingCache:
         self._database.execute("PRAGMA synchronous = OFF")
         if self._version() == 0:
             self._create()
+        if self._version() == 1:
+            self._migrate()
         if self._version() != _VERSION:
             raise sqlite3.DatabaseError(f"it is of version {self._version()}, not {_VERSION}")
 
@@ -127,6 +145,13 @@ class EmbeddingCache:
         with self._writing():
             if self._version() == 0:
                 for statement in _SCHEMA:
+                    self._database.execute(statement)
+                self._database.execute(f"PRAGMA user_version = {_VERSION}")
+
+    def _migrate(self) -> None:
+        with self._writing():
+            if self._version() == 1:  # no other process was faster
+                for statement in _FROM_FIRST:
                     self._database.execute(statement)
                 self._database.execute(f"PRAGMA user_version = {_VERSION}")
 
@@ -169,45 +194,46 @@ class EmbeddingCache:
         if rows:
             self._attempt(lambda: self._insert("files", rows), None)
 
-    def lookup(self, digests: Sequence[bytes], encoder: str) -> list[CachedEmbeddings | None]:
-        """What is kept of these pictures for this encoder; None where nothing is."""
-        keys = [(digest, encoder) for digest in digests]
-        nothing: list[tuple[bytes, bytes, int] | None] = [None] * len(keys)
+    def lookup(
+        self, digests: Sequence[bytes], detector: str, encoder: str
+    ) -> list[CachedEmbeddings | None]:
+        """What is kept of these pictures for this detector and encoder; None where nothing is."""
+        keys = [(digest, detector, encoder) for digest in digests]
+        nothing: list[_Row | None] = [None] * len(keys)
         rows = self._attempt(lambda: [self._row(key) for key in keys], nothing)
         today = int(time.time()) // _SECONDS_BETWEEN_USES
         stale = [
             (today, *key)
             for key, row in zip(keys, rows, strict=True)
-            if row is not None and row[2] != today
+            if row is not None and row[4] != today
         ]
         if stale:
             self._attempt(lambda: self._mark_used(stale), None)
-        return [None if row is None else _unpack(row[0], row[1]) for row in rows]
+        return [None if row is None else _unpack(*row[:4]) for row in rows]
 
-    def _row(self, key: tuple[bytes, str]) -> tuple[bytes, bytes, int] | None:
-        row: tuple[bytes, bytes, int] | None = self._database.execute(
-            "SELECT boxes, vectors, used FROM embeddings WHERE digest = ? AND encoder = ?", key
+    def _row(self, key: tuple[bytes, str, str]) -> _Row | None:
+        row: _Row | None = self._database.execute(
+            f"SELECT boxes, kinds, scores, vectors, used FROM embeddings WHERE {_KEY}", key
         ).fetchone()
         return row
 
-    def _mark_used(self, uses: Sequence[tuple[int, bytes, str]]) -> None:
+    def _mark_used(self, uses: Sequence[tuple[int, bytes, str, str]]) -> None:
         with self._writing():
-            self._database.executemany(
-                "UPDATE embeddings SET used = ? WHERE digest = ? AND encoder = ?", uses
-            )
+            self._database.executemany(f"UPDATE embeddings SET used = ? WHERE {_KEY}", uses)
 
-    def store(self, pictures: Iterable[tuple[bytes, CachedEmbeddings]], encoder: str) -> None:
+    def store(
+        self, pictures: Iterable[tuple[bytes, CachedEmbeddings]], detector: str, encoder: str
+    ) -> None:
         """Keep embeddings by digest; the least recently used go when the limit is reached."""
         today = int(time.time()) // _SECONDS_BETWEEN_USES
-        rows = [(digest, encoder, *_pack(found), today) for digest, found in pictures]
+        rows = [(digest, detector, encoder, *_pack(found), today) for digest, found in pictures]
         if rows:
             self._attempt(lambda: self._insert("embeddings", rows), None)
 
     def _insert(self, table: str, rows: Sequence[tuple[object, ...]]) -> None:
+        marks = ", ".join("?" * len(rows[0]))
         with self._writing():
-            self._database.executemany(
-                f"INSERT OR REPLACE INTO {table} VALUES (?, ?, ?, ?, ?)", rows
-            )
+            self._database.executemany(f"INSERT OR REPLACE INTO {table} VALUES ({marks})", rows)
         if self._bytes() > self.limit:
             self._shrink()
 
@@ -283,14 +309,22 @@ def default_cache_path() -> Path:
     return Path(platformdirs.user_cache_dir("kyara", appauthor=False)) / "embeddings.sqlite"
 
 
-def _pack(found: CachedEmbeddings) -> tuple[bytes, bytes]:
-    boxes = np.asarray([d.box.as_tuple() for d in found.detections], dtype=np.float64)
-    return boxes.tobytes(), found.embeddings.tobytes()
+def _pack(found: CachedEmbeddings) -> tuple[bytes, str, bytes, bytes]:
+    boxes = np.asarray([d.box.as_tuple() for d in found.detections], dtype="<f8")
+    scores = np.asarray([d.score for d in found.detections], dtype="<f8")
+    kinds = " ".join(d.kind for d in found.detections)
+    return boxes.tobytes(), kinds, scores.tobytes(), found.embeddings.tobytes()
 
 
-def _unpack(boxes: bytes, vectors: bytes) -> CachedEmbeddings:
-    edges = np.frombuffer(boxes, dtype=np.float64).reshape(-1, 4)
-    # Whole pictures only, until there is a detector: its detections will bring their kind.
-    detections = tuple(Detection(Box(*map(float, row)), "whole") for row in edges)
+def _unpack(boxes: bytes, kinds: str, scores: bytes, vectors: bytes) -> CachedEmbeddings:
+    if not kinds:
+        return CachedEmbeddings((), np.zeros((0, 0), dtype=np.float32))
+    edges = np.frombuffer(boxes, dtype="<f8").reshape(-1, 4).tolist()
+    detections = tuple(
+        Detection(Box(*row), kind, score)
+        for row, kind, score in zip(
+            edges, kinds.split(), np.frombuffer(scores, dtype="<f8").tolist(), strict=True
+        )
+    )
     embeddings = np.frombuffer(vectors, dtype=np.float32).reshape(len(detections), -1)
     return CachedEmbeddings(detections, embeddings)

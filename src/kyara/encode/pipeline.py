@@ -1,21 +1,20 @@
 """Many pictures to embeddings, with all cores busy and memory flat.
 
 Each worker thread takes a chunk of pictures through everything: stat, cache, read, digest,
-decode, crop, encode. All the heavy steps release Python's global lock, so while one thread
-waits for the disk or decodes, another runs the network; nothing is handed over between
-them, and only a few chunks exist at a time.
+decode, find the figures, crop, encode. All the heavy steps release Python's global lock, so
+while one thread waits for the disk or decodes, another runs the network; nothing is handed over
+between them, and only a few chunks exist at a time.
 """
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
-from itertools import islice
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -23,14 +22,22 @@ from kyara import detect
 from kyara.encode.cache import CachedEmbeddings, EmbeddingCache
 from kyara.encode.encoder import Encoder
 from kyara.errors import PictureError
+from kyara.pictures.source import Content, PictureLike, Source, as_sources
 from kyara.pictures.state import FileState
 from kyara.types import Detection, FloatArray, PixelArray
+
+if TYPE_CHECKING:
+    from kyara.pictures.read import Picture
 
 __all__ = ["EmbeddedPicture", "embed_pictures", "worker_count"]
 
 CHUNK = 16
 """Pictures per chunk at most: larger batches encode no faster, and the last chunk of a worker
 is work that the others cannot share."""
+_CROPS = 32
+"""Crops that are encoded at once: a page may hold many figures."""
+_PIXELS = 4_000_000
+"""Decoded pixels that wait for a detector at once, but for those of one picture."""
 
 
 @dataclass(frozen=True)
@@ -38,10 +45,13 @@ class EmbeddedPicture:
     """What became of one picture.
 
     Attributes:
-        digest: SHA-256 of the file's content; None if it could not be read.
-        detections: the figures in it.
+        path: of a file; of another source, its name.
+        digest: SHA-256 of the file's content (of a picture in memory, of its pixels); None if
+            it could not be read.
+        detections: the figures in it; the whole picture where none was found.
         embeddings: one row per detection, shape (k, d).
         error: why there are none, or None.
+        detector: id of what found the figures.
     """
 
     path: Path
@@ -49,6 +59,7 @@ class EmbeddedPicture:
     detections: tuple[Detection, ...]
     embeddings: FloatArray
     error: PictureError | None = None
+    detector: str = detect.WHOLE
 
 
 def worker_count() -> int:
@@ -59,25 +70,33 @@ def worker_count() -> int:
 
 
 def embed_pictures(
-    paths: Sequence[Path],
+    pictures: Sequence[PictureLike],
     encoder: Encoder,
     *,
+    detector: detect.Detector | None = None,
     cache: EmbeddingCache | None = None,
     workers: int | None = None,
 ) -> Iterator[EmbeddedPicture]:
-    """Embed the pictures at `paths`, in that order; a bad picture comes with its error.
+    """Embed the figures in pictures, in that order; a bad picture comes with its error.
+
+    Args:
+        pictures: paths, pictures of Pillow's, arrays, or sources (`kyara.pictures.source`).
+        detector: finds the figures; None: the one that is used everywhere.
 
     Raises:
-        PluginError: the encoder itself fails.
+        UsageError: what is no picture at all is among them.
+        PluginError: the encoder or the detector itself fails.
     """
+    sources = as_sources(pictures)
+    run = _Run(encoder, detector or detect.default(), cache)
     workers = workers or worker_count()
-    size = max(1, min(CHUNK, -(-len(paths) // (4 * workers))))
-    chunks = (paths[i : i + size] for i in range(0, len(paths), size))
+    size = max(1, min(CHUNK, -(-len(sources) // (4 * workers))))
+    chunks = (sources[i : i + size] for i in range(0, len(sources), size))
     pool = ThreadPoolExecutor(workers, thread_name_prefix="kyara-embed")
     running: deque[Future[list[EmbeddedPicture]]] = deque()
     try:
         for chunk in chunks:
-            running.append(pool.submit(_embed_chunk, chunk, encoder, cache))
+            running.append(pool.submit(run.embed, chunk))
             if len(running) >= 2 * workers:
                 yield from running.popleft().result()
         while running:
@@ -86,100 +105,142 @@ def embed_pictures(
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _embed_chunk(
-    paths: Sequence[Path], encoder: Encoder, cache: EmbeddingCache | None
-) -> list[EmbeddedPicture]:
-    known = {} if cache is None else _from_cache(paths, encoder, cache)
-    new = [_Loaded.of(path, encoder, cache) for path in paths if path not in known]
-    crops = [loaded.crop for loaded in new if loaded.crop is not None]
-    embeddings = iter(encoder.encode(np.stack(crops)) if crops else ())
-    fresh = {loaded.path: loaded.embedded(embeddings, encoder) for loaded in new}
-    if cache is not None:
-        _keep(new, fresh, encoder, cache)
-    return [known.get(path) or fresh[path] for path in paths]
+@dataclass
+class _Item:
+    """A picture on its way through a chunk.
+
+    Attributes:
+        found: its figures with embeddings, once they are known.
+        was_read: it was not known by its state alone.
+        fresh: the embeddings were computed, not remembered.
+    """
+
+    source: Source
+    state: FileState | None = None
+    digest: bytes | None = None
+    detections: tuple[Detection, ...] = ()
+    crops: list[PixelArray] = field(default_factory=list)
+    found: CachedEmbeddings | None = None
+    error: PictureError | None = None
+    was_read: bool = False
+    fresh: bool = False
 
 
 @dataclass(frozen=True)
-class _Loaded:
-    """A picture that was read because its embedding was not known by its path."""
+class _Run:
+    """What all chunks share."""
 
-    path: Path
-    state: FileState | None = None
-    digest: bytes | None = None
-    detection: Detection | None = None
-    crop: PixelArray | None = None
-    known: CachedEmbeddings | None = None
-    error: PictureError | None = None
+    encoder: Encoder
+    detector: detect.Detector
+    cache: EmbeddingCache | None
 
-    @classmethod
-    def of(cls, path: Path, encoder: Encoder, cache: EmbeddingCache | None) -> _Loaded:
+    def embed(self, sources: Sequence[Source]) -> list[EmbeddedPicture]:
+        """Take a chunk through everything."""
+        items = [_Item(source) for source in sources]
+        if self.cache is not None:
+            _look_up(items, self.cache, self.detector.id, self.encoder.id)
+        for group in self._decoded([item for item in items if item.found is None]):
+            self._crop(group)
+        self._encode([item for item in items if item.crops])
+        if self.cache is not None:
+            _keep(items, self.cache, self.detector.id, self.encoder.id)
+        return [self._result(item) for item in items]
+
+    def _decoded(self, items: Sequence[_Item]) -> Iterator[list[tuple[_Item, Content, Picture]]]:
+        """Those that had to be decoded, as many together as may be in memory at once."""
+        group: list[tuple[_Item, Content, Picture]] = []
+        pixels = 0
+        for item in items:
+            opened = self._open(item)
+            if opened is None:
+                continue
+            content, picture = opened
+            size = picture.image.width * picture.image.height
+            if group and pixels + size > _PIXELS:
+                yield group
+                group, pixels = [], 0
+            group.append((item, content, picture))
+            pixels += size
+        if group:
+            yield group
+
+    def _open(self, item: _Item) -> tuple[Content, Picture] | None:
+        """Read and decode; None if it failed, or is known by its content."""
         # Imported here: a run that the cache answers never needs the decoders.
-        from kyara.encode.preprocess import crop, decode_for
-        from kyara.pictures.digest import digest_of_bytes
-        from kyara.pictures.read import read_bytes
+        from kyara.encode.preprocess import decode_for
 
-        state = None
-        with contextlib.suppress(OSError):  # reading it will say what is wrong
-            # Before it is read: should it be replaced in between, the next run will see that.
-            state = FileState.of(path)
         try:
-            data = read_bytes(path)
-            digest = digest_of_bytes(data)
-            if cache is not None and (known := cache.lookup([digest], encoder.id)[0]):
-                return cls(path, state, digest, known=known)
-            picture = decode_for(data, encoder.input, where=path)
-            detection = detect.whole(picture)
-            pixels = crop(picture, detection.box, encoder.input)
-            return cls(path, state, digest, detection, pixels)
+            content = item.source.read()
+            item.digest, item.was_read = content.digest, True
+            if self.cache is not None:
+                known = self.cache.lookup([item.digest], self.detector.id, self.encoder.id)
+                item.found = known[0]
+            if item.found is not None:
+                return None
+            spec = self.encoder.input
+            return content, decode_for(content, spec, longest=self.detector.longest)
         except PictureError as error:
-            return cls(path, error=error)
+            item.error = error
+            return None
 
-    def embedded(self, rows: Iterator[FloatArray], encoder: Encoder) -> EmbeddedPicture:
-        """The result; takes the next of `rows` if this picture was encoded."""
-        if self.known is not None:
-            return EmbeddedPicture(
-                self.path, self.digest, self.known.detections, self.known.embeddings
-            )
-        if self.detection is None:
-            nothing = np.zeros((0, encoder.dimension), dtype=np.float32)
-            return EmbeddedPicture(self.path, self.digest, (), nothing, self.error)
-        row = np.stack(list(islice(rows, 1)))
-        return EmbeddedPicture(self.path, self.digest, (self.detection,), row)
+    def _crop(self, group: Sequence[tuple[_Item, Content, Picture]]) -> None:
+        from kyara.encode.preprocess import crops_of
+
+        found = detect.figures_in(self.detector, [picture for _, _, picture in group])
+        for (item, content, picture), detections in zip(group, found, strict=True):
+            try:
+                spec = self.encoder.input
+                item.crops = crops_of(content, detections, spec, decoded=picture)
+                item.detections = detections
+            except PictureError as error:
+                item.error = error
+
+    def _encode(self, items: Sequence[_Item]) -> None:
+        if not items:
+            return
+        crops = [crop for item in items for crop in item.crops]
+        batches = [np.stack(crops[i : i + _CROPS]) for i in range(0, len(crops), _CROPS)]
+        embeddings = np.concatenate([self.encoder.encode(batch) for batch in batches])
+        begin = 0
+        for item in items:
+            own = embeddings[begin : begin + len(item.crops)]
+            item.found = CachedEmbeddings(item.detections, own)
+            item.fresh = True
+            begin += len(item.crops)
+
+    def _result(self, item: _Item) -> EmbeddedPicture:
+        path, detector = Path(item.source.name), self.detector.id
+        if item.found is None or not item.found.detections:
+            digest = None if item.error is not None else item.digest
+            nothing = np.zeros((0, self.encoder.dimension), dtype=np.float32)
+            return EmbeddedPicture(path, digest, (), nothing, item.error, detector)
+        found = item.found
+        return EmbeddedPicture(
+            path, item.digest, found.detections, found.embeddings, detector=detector
+        )
 
 
-def _from_cache(
-    paths: Sequence[Path], encoder: Encoder, cache: EmbeddingCache
-) -> dict[Path, EmbeddedPicture]:
-    """The pictures that are known without reading them."""
-    states = []
-    for path in paths:
+def _look_up(items: Sequence[_Item], cache: EmbeddingCache, detector: str, encoder: str) -> None:
+    """Find the pictures that are known without reading them."""
+    files = []
+    for item in items:
         try:
-            states.append((path, FileState.of(path)))
+            # Before it is read: should it be replaced in between, the next run will see that.
+            item.state = item.source.state()
         except OSError:
             continue  # reading it will say what is wrong
-    digests = cache.digests([state for _, state in states])
-    seen = [(path, d) for (path, _), d in zip(states, digests, strict=True) if d is not None]
-    found = cache.lookup([digest for _, digest in seen], encoder.id)
-    return {
-        path: EmbeddedPicture(path, digest, hit.detections, hit.embeddings)
-        for (path, digest), hit in zip(seen, found, strict=True)
-        if hit is not None
-    }
+        if item.state is not None:
+            files.append((item, item.state))
+    digests = cache.digests([state for _, state in files])
+    seen = [(item, d) for (item, _), d in zip(files, digests, strict=True) if d is not None]
+    known = cache.lookup([digest for _, digest in seen], detector, encoder)
+    for (item, digest), found in zip(seen, known, strict=True):
+        if found is not None:
+            item.digest, item.found = digest, found
 
 
-def _keep(
-    new: Sequence[_Loaded],
-    fresh: dict[Path, EmbeddedPicture],
-    encoder: Encoder,
-    cache: EmbeddingCache,
-) -> None:
-    readable = [(p.state, p.digest) for p in new if p.state is not None and p.digest is not None]
-    if readable:
-        cache.remember(readable)
-    encoded = [
-        (p.digest, CachedEmbeddings(fresh[p.path].detections, fresh[p.path].embeddings))
-        for p in new
-        if p.digest is not None and p.crop is not None
-    ]
-    if encoded:
-        cache.store(encoded, encoder.id)
+def _keep(items: Sequence[_Item], cache: EmbeddingCache, detector: str, encoder: str) -> None:
+    read = [item for item in items if item.was_read and item.error is None]
+    cache.remember([(i.state, i.digest) for i in read if i.state and i.digest])
+    fresh = [(i.digest, i.found) for i in read if i.fresh and i.digest and i.found]
+    cache.store(fresh, detector, encoder)

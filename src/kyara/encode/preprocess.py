@@ -1,30 +1,80 @@
-"""A crop: the pixels of a detection, as the encoder wants them."""
+"""Crops: the pixels of detections, as the encoder wants them; made here and nowhere else."""
 
 from __future__ import annotations
 
-import os
+import math
+from collections.abc import Sequence
 
 import numpy as np
 from PIL import Image
 
 from kyara.manifest import InputSpec
-from kyara.pictures.read import Picture, decode, flatten
-from kyara.types import Box, PixelArray
+from kyara.pictures.read import Picture, flatten
+from kyara.pictures.source import Content
+from kyara.types import Box, Detection, PixelArray
 
-__all__ = ["crop", "cut", "decode_for"]
+__all__ = ["crop", "crops_of", "cut", "decode_for", "whole_crop"]
 
 
-def decode_for(
-    data: bytes, spec: InputSpec, *, where: str | os.PathLike[str] | None = None
-) -> Picture:
-    """Decode a whole picture with as few pixels as `spec` needs of it.
+def decode_for(content: Content, spec: InputSpec, *, longest: int = 0) -> Picture:
+    """Decode a whole picture with as few pixels as will do.
+
+    Args:
+        spec: of the encoder, which may get the whole picture.
+        longest: pixels that a detector needs on the longest side.
 
     Raises:
         PictureError: see `kyara.pictures.read.decode`.
     """
     if spec.fit == "pad":
-        return decode(data, longest=spec.size, where=where)
-    return decode(data, shortest=spec.size, where=where)
+        return content.decode(longest=max(spec.size, longest))
+    return content.decode(longest=longest or None, shortest=spec.size)
+
+
+def crops_of(
+    content: Content,
+    detections: Sequence[Detection],
+    spec: InputSpec,
+    *,
+    decoded: Picture | None = None,
+) -> list[PixelArray]:
+    """A crop (size, size, 3) of each detection.
+
+    Args:
+        decoded: the picture, if it was decoded already; where that has too few pixels for a
+            box, it is decoded once more.
+
+    Raises:
+        PictureError: see `kyara.pictures.read.decode`.
+    """
+    picture = decode_for(content, spec) if decoded is None else decoded
+    longest = max(picture.width, picture.height)
+    boxes = [d.box for d in detections if not _is_all(d.box, picture)]
+    wanted = min(1.0, max((_scale(box, spec) for box in boxes), default=0.0))
+    # A hair less will do: sizes of decoders are rounded.
+    if max(picture.image.size) / longest < 0.99 * wanted:
+        picture = content.decode(longest=math.ceil(wanted * longest))
+    return [crop(picture, detection.box, spec) for detection in detections]
+
+
+def whole_crop(content: Content, spec: InputSpec) -> PixelArray:
+    """The crop of the whole picture.
+
+    Raises:
+        PictureError: see `kyara.pictures.read.decode`.
+    """
+    picture = decode_for(content, spec)
+    return crop(picture, Box(0.0, 0.0, float(picture.width), float(picture.height)), spec)
+
+
+def _scale(box: Box, spec: InputSpec) -> float:
+    """How much smaller than in the file a picture may be decoded for a crop of the box."""
+    sides = (box.right - box.left, box.bottom - box.top)
+    return spec.size / (max(sides) if spec.fit == "pad" else min(sides))
+
+
+def _is_all(box: Box, picture: Picture) -> bool:
+    return box.as_tuple() == (0.0, 0.0, float(picture.width), float(picture.height))
 
 
 def crop(picture: Picture, box: Box, spec: InputSpec) -> PixelArray:
@@ -52,7 +102,7 @@ def cut(picture: Picture, box: Box) -> Image.Image:
     Args:
         box: in pixels of the upright picture, whatever size it was decoded at.
     """
-    if box.as_tuple() == (0.0, 0.0, float(picture.width), float(picture.height)):
+    if _is_all(box, picture):
         return picture.image
     x, y = picture.image.width / picture.width, picture.image.height / picture.height
     left, right = _span(box.left * x, box.right * x, picture.image.width)

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from PIL import Image, ImageChops, ImageFilter, ImageOps
 
-__all__ = ["ALTERATIONS", "Alteration"]
+from kyara.pictures.digest import digest_of_bytes
+from kyara.pictures.read import Picture, flatten
+from kyara.pictures.source import Content, Source
+
+__all__ = ["ALTERATIONS", "Alteration", "AlteredSource"]
 
 Alteration = Callable[[Image.Image], Image.Image]
 """From a picture in RGB to another, which may be of another size."""
@@ -68,3 +73,47 @@ def _turned(image: Image.Image, degrees: int) -> Image.Image:
     hue, saturation, value = image.convert("HSV").split()
     turned = hue.point([(level + step) % 256 for level in range(256)])
     return Image.merge("HSV", (turned, saturation, value)).convert("RGB")
+
+
+@dataclass(frozen=True)
+class AlteredSource:
+    """A picture that is altered at the size at which it is decoded.
+
+    Attributes:
+        of: the picture as it is.
+        how: one of `ALTERATIONS`.
+        fill: what transparency is laid over first.
+    """
+
+    of: Source
+    how: str
+    fill: tuple[int, int, int]
+
+    @property
+    def name(self) -> str:
+        """That of the picture."""
+        return self.of.name
+
+    def state(self) -> None:
+        """None: no file holds the altered picture."""
+        return
+
+    def read(self) -> _AlteredContent:
+        """See `kyara.pictures.source.Source`."""
+        return _AlteredContent(self.of.read(), self.how, self.fill)
+
+
+@dataclass(frozen=True)
+class _AlteredContent:
+    of: Content
+    how: str
+    fill: tuple[int, int, int]
+
+    @property
+    def digest(self) -> bytes:
+        return digest_of_bytes(self.of.digest + self.how.encode())
+
+    def decode(self, *, longest: int | None = None, shortest: int | None = None) -> Picture:
+        picture = self.of.decode(longest=longest, shortest=shortest)
+        image = ALTERATIONS[self.how](flatten(picture.image, self.fill))
+        return Picture(image, image.width, image.height)

@@ -20,6 +20,7 @@ from pathlib import Path
 from kyara.errors import DataError
 from kyara.library.cast import folders_in
 from kyara.pictures.find import find_pictures
+from kyara.pictures.source import File, Member
 
 __all__ = ["Dataset", "LabelledPicture", "load_dataset"]
 
@@ -52,17 +53,20 @@ class LabelledPicture:
         """(source, character): what makes two pictures show the same one."""
         return (self.source, self.character)
 
+    @property
+    def file(self) -> File | Member:
+        """Where its pixels come from."""
+        if self.span is None:
+            return File(self.path)
+        return Member(self.path, self.name, self.span)
+
     def read(self) -> bytes:
         """The content of the picture's file.
 
         Raises:
-            OSError: it cannot be read.
+            PictureError: it cannot be read.
         """
-        with self.path.open("rb") as stream:
-            if self.span is None:
-                return stream.read()
-            stream.seek(self.span[0])
-            return stream.read(self.span[1])
+        return self.file.read().data
 
 
 @dataclass(frozen=True)

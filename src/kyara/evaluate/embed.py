@@ -3,28 +3,23 @@ encoder finds hard."""
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from kyara import detect
+from kyara.detect import WholePicture
 from kyara.encode.encoder import Encoder
-from kyara.encode.pipeline import worker_count
-from kyara.encode.preprocess import crop, decode_for
-from kyara.errors import DataError, PictureError
-from kyara.evaluate.alterations import ALTERATIONS, Alteration
+from kyara.encode.pipeline import embed_pictures
+from kyara.errors import DataError
+from kyara.evaluate.alterations import ALTERATIONS, AlteredSource
 from kyara.evaluate.dataset import Dataset, LabelledPicture
 from kyara.evaluate.trials import Altered, Embedded, Indices, mine_hard_pairs
-from kyara.manifest import InputSpec
-from kyara.pictures.read import Picture, flatten
-from kyara.types import FloatArray, PixelArray
+from kyara.pictures.source import Source
+from kyara.types import FloatArray
 
 __all__ = [
     "ALTERED_PICTURES",
-    "EmbeddedBatch",
     "EmbeddedDataset",
     "OnDone",
     "altered_count",
@@ -38,8 +33,6 @@ __all__ = [
 ALTERED_PICTURES = 100
 """Of each source, how many pictures are altered to see what that costs: against all the others
 they make some ten thousand pairs, and embedding them takes a minute rather than an hour."""
-
-_BATCH = 32
 
 OnDone = Callable[[int], object]
 """Told how many more pictures are done."""
@@ -76,12 +69,14 @@ def embed_dataset(
     kept: list[LabelledPicture] = []
     rows: list[FloatArray] = []
     skipped: list[str] = []
-    for batch in embed_labelled(encoder, dataset.pictures, workers or worker_count()):
-        kept += batch.pictures
-        rows.append(batch.embeddings)
-        skipped += batch.skipped
-        on_done(len(batch.pictures) + len(batch.skipped))
-    embeddings = np.concatenate(rows) if rows else np.zeros((0, encoder.dimension), np.float32)
+    for picture, found in embed_labelled(encoder, dataset.pictures, workers):
+        if isinstance(found, str):
+            skipped.append(found)
+        else:
+            kept.append(picture)
+            rows.append(found)
+        on_done(1)
+    embeddings = np.stack(rows) if rows else np.zeros((0, encoder.dimension), np.float32)
     pictures = {s: tuple(p for p in kept if p.source == s) for s in dataset.sources}
     sources = {source: _of_source(source, kept, embeddings) for source in dataset.sources}
     if not any(s.character_count > 1 and len(s.with_more_than(1)) for s in sources.values()):
@@ -129,10 +124,7 @@ def embed_altered(
     """
     chosen = {s: choose_altered(e, count, seed) for s, e in data.sources.items()}
     pictures = [data.pictures[s][index] for s, indices in chosen.items() for index in indices]
-    rows = {
-        name: _embed_all(encoder, pictures, alteration, on_done)
-        for name, alteration in ALTERATIONS.items()
-    }
+    rows = {name: _embed_all(encoder, pictures, name, on_done) for name in ALTERATIONS}
     sources, begin = {}, 0
     for source, indices in chosen.items():
         own = slice(begin, begin + len(indices))
@@ -187,82 +179,40 @@ def _translated(
     return np.asarray(translated[(translated >= 0).all(axis=1)])
 
 
-@dataclass(frozen=True)
-class EmbeddedBatch:
-    """Some labelled pictures that could be read, and their embeddings (n, d).
-
-    Attributes:
-        skipped: the others, each with the reason.
-    """
-
-    pictures: list[LabelledPicture]
-    embeddings: FloatArray
-    skipped: list[str]
-
-
 def embed_labelled(
     encoder: Encoder,
     pictures: Sequence[LabelledPicture],
-    workers: int,
-    alteration: Alteration | None = None,
-) -> Iterator[EmbeddedBatch]:
-    """Embed labelled pictures, in order, a batch at a time.
-
-    As in `kyara.encode.pipeline`, a thread takes a batch through all steps.
+    workers: int | None = None,
+    alteration: str | None = None,
+) -> Iterator[tuple[LabelledPicture, FloatArray | str]]:
+    """Embed labelled pictures, each as a whole, in order: with its embedding (d,), or the
+    reason why it has none.
 
     Args:
-        alteration: what is done to each picture first.
+        alteration: what is done to each picture first, one of `ALTERATIONS`.
     """
-    pool = ThreadPoolExecutor(workers, thread_name_prefix="kyara-evaluate")
-    running: deque[Future[EmbeddedBatch]] = deque()
-    try:
-        for begin in range(0, len(pictures), _BATCH):
-            part = pictures[begin : begin + _BATCH]
-            running.append(pool.submit(_embed_batch, encoder, part, alteration))
-            if len(running) >= 2 * workers:
-                yield running.popleft().result()
-        while running:
-            yield running.popleft().result()
-    finally:  # also after an error, or Ctrl-C
-        pool.shutdown(wait=True, cancel_futures=True)
+    sources: list[Source] = [picture.file for picture in pictures]
+    if alteration is not None:
+        sources = [AlteredSource(source, alteration, encoder.input.fill) for source in sources]
+    found = embed_pictures(sources, encoder, detector=WholePicture(), workers=workers)
+    for labelled, embedded in zip(pictures, found, strict=True):
+        if embedded.error is None:
+            yield labelled, embedded.embeddings[0]
+        else:
+            yield labelled, f"{labelled.source}/{labelled.name}: {embedded.error.what}"
 
 
 def _embed_all(
-    encoder: Encoder,
-    pictures: Sequence[LabelledPicture],
-    alteration: Alteration,
-    on_done: OnDone,
+    encoder: Encoder, pictures: Sequence[LabelledPicture], alteration: str, on_done: OnDone
 ) -> FloatArray:
     """Embeddings (r, d) of altered pictures that could be read before."""
-    rows = [np.zeros((0, encoder.dimension), dtype=np.float32)]
-    for batch in embed_labelled(encoder, pictures, worker_count(), alteration):
-        if batch.skipped:
-            raise DataError(f"a picture could be read before and now not: {batch.skipped[0]}")
-        rows.append(batch.embeddings)
-        on_done(len(batch.pictures))
-    return np.concatenate(rows)
-
-
-def _embed_batch(
-    encoder: Encoder, pictures: Sequence[LabelledPicture], alteration: Alteration | None
-) -> EmbeddedBatch:
-    kept, crops, skipped = [], [], []
-    for picture in pictures:
-        try:
-            crops.append(_crop(picture, encoder.input, alteration))
-            kept.append(picture)
-        except (PictureError, OSError) as error:
-            skipped.append(f"{picture.source}/{picture.name}: {error}")
-    stacked = np.stack(crops) if crops else np.zeros((0, 0, 0, 3), dtype=np.uint8)
-    return EmbeddedBatch(kept, encoder.encode(stacked), skipped)
-
-
-def _crop(labelled: LabelledPicture, spec: InputSpec, alteration: Alteration | None) -> PixelArray:
-    picture = decode_for(labelled.read(), spec)
-    if alteration is not None:
-        image = alteration(flatten(picture.image, spec.fill))
-        picture = Picture(image, image.width, image.height)
-    return crop(picture, detect.whole(picture).box, spec)
+    rows = np.zeros((len(pictures), encoder.dimension), dtype=np.float32)
+    for n, (_, found) in enumerate(embed_labelled(encoder, pictures, alteration=alteration)):
+        if isinstance(found, str):
+            raise DataError(f"a picture could be read before and now not: {found}")
+        rows[n] = found
+        on_done(1)
+    return rows
 
 
 def _of_source(source: str, kept: list[LabelledPicture], embeddings: FloatArray) -> Embedded:

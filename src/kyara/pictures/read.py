@@ -19,7 +19,16 @@ from kyara.errors import PictureError, one_line, reason
 from kyara.pictures.files import open_regular
 from kyara.pictures.progressive import without_fine_scans
 
-__all__ = ["Picture", "StoredSize", "decode", "flatten", "measure", "read_bytes"]
+__all__ = [
+    "Picture",
+    "StoredSize",
+    "count_frames",
+    "decode",
+    "flatten",
+    "measure",
+    "read_bytes",
+    "upright",
+]
 
 # Flattening and padding use white: it is the paper of most drawings.
 PAPER = (255, 255, 255)
@@ -130,14 +139,16 @@ def decode(
     *,
     longest: int | None = None,
     shortest: int | None = None,
+    frame: int = 0,
     where: str | os.PathLike[str] | None = None,
 ) -> Picture:
-    """Decode the first frame, upright, as RGB or RGBA.
+    """Decode one frame, upright, as RGB or RGBA.
 
     Args:
         data: a file's content.
         longest, shortest: pixels that the caller needs on the longest or the shortest side;
             JPEG is then decoded at the smallest of the decoder's sizes that has so many.
+        frame: which picture of an animation.
         where: the file's name, for the message of an error.
 
     Raises:
@@ -152,13 +163,10 @@ def decode(
             image = _reduced(opened, data, longest, shortest)
             if image.width * image.height > MAX_PIXELS:
                 raise PictureError(_too_large(full), where=where)
-            image.load()
-            # Asked for after loading: TIFF turns itself and then says so.
-            orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
-            pixels = _to_8_bit(image)
-            if orientation in _TRANSPOSE:
-                pixels = pixels.transpose(_TRANSPOSE[orientation])
-            width, height = reversed(full) if orientation in _SWAPS_SIDES else full
+            if frame:
+                _turn_to(image, frame, where)
+            pixels = upright(image)
+            width, height = reversed(full) if _orientation(image) in _SWAPS_SIDES else full
             return Picture(pixels, width, height)
     except PictureError:
         raise
@@ -170,6 +178,42 @@ def decode(
         raise PictureError("there is not enough memory to decode it", where=where) from None
     except Exception as error:  # on broken data decoders raise anything, even SyntaxError
         raise PictureError(f"the picture is broken: {one_line(error)}", where=where) from error
+
+
+def count_frames(data: bytes, *, where: str | os.PathLike[str] | None = None) -> int:
+    """How many pictures an animation has; 1 for a still one.
+
+    Raises:
+        PictureError: not a picture, or broken.
+    """
+    _prepare_pillow()
+    try:
+        with Image.open(io.BytesIO(data)) as opened:
+            return int(getattr(opened, "n_frames", 1))
+    except UnidentifiedImageError:
+        raise PictureError(_unidentified(data), where=where) from None
+    except Exception as error:  # as in decode()
+        raise PictureError(f"the picture is broken: {one_line(error)}", where=where) from error
+
+
+def upright(image: Image.Image) -> Image.Image:
+    """`image`, loaded, as 8-bit RGB or RGBA, turned as its EXIF says."""
+    image.load()
+    # Asked for after loading: TIFF turns itself and then says so.
+    orientation = _orientation(image)
+    pixels = _to_8_bit(image)
+    return pixels.transpose(_TRANSPOSE[orientation]) if orientation in _TRANSPOSE else pixels
+
+
+def _orientation(image: Image.Image) -> int:
+    return int(image.getexif().get(ExifTags.Base.Orientation, 1))
+
+
+def _turn_to(image: Image.Image, frame: int, where: str | os.PathLike[str] | None) -> None:
+    try:
+        image.seek(frame)
+    except EOFError:
+        raise PictureError(f"it has no frame {frame}", where=where) from None
 
 
 def flatten(image: Image.Image, colour: tuple[int, int, int] = PAPER) -> Image.Image:

@@ -14,8 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from kyara import detect
-from kyara.encode.preprocess import crop, decode_for
+from kyara.encode.preprocess import whole_crop
 from kyara.errors import KyaraError, PictureError
 from kyara.evaluate.dataset import Dataset
 from kyara.manifest import (
@@ -139,10 +138,9 @@ def load_crops(
     crops, labels = [], []
     for index in rng.permutation(list(owner)).tolist():
         try:
-            picture = decode_for(dataset.pictures[index].read(), spec)
+            crops.append(whole_crop(dataset.pictures[index].file.read(), spec))
         except PictureError:
             continue
-        crops.append(crop(picture, detect.whole(picture).box, spec))
         labels.append(owner[index])
         if len(crops) == count:
             break

@@ -79,10 +79,10 @@ def _centred(embeddings: FloatArray, groups: NDArray[np.intp]) -> FloatArray:
 def _compute(
     encoder: Encoder, dataset: Dataset, workers: int, on_done: Callable[[int], None]
 ) -> FloatArray:
-    rows = []
-    for batch in embed_labelled(encoder, dataset.pictures, workers):
-        if batch.skipped:
-            raise DataError(f"a training picture cannot be used: {batch.skipped[0]}")
-        rows.append(batch.embeddings)
-        on_done(len(batch.pictures))
-    return np.concatenate(rows)
+    rows = np.zeros((len(dataset.pictures), encoder.dimension), dtype=np.float32)
+    for n, (_, found) in enumerate(embed_labelled(encoder, dataset.pictures, workers)):
+        if isinstance(found, str):
+            raise DataError(f"a training picture cannot be used: {found}")
+        rows[n] = found
+        on_done(1)
+    return rows

@@ -1,0 +1,369 @@
+"""Where pixels come from: a file, a member of an archive, a frame, or memory.
+
+A `Source` has a name and can be read; what it held is its `Content`, which has a digest and can
+be decoded, more than once if more pixels are needed. Nothing is read before it is asked for.
+"""
+
+from __future__ import annotations
+
+import os
+import tarfile
+import threading
+import zipfile
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, TypeAlias, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kyara.errors import PictureError, UsageError, one_line, reason
+from kyara.pictures.digest import digest_of_bytes
+from kyara.pictures.find import is_picture_name
+from kyara.pictures.state import FileState
+
+if TYPE_CHECKING:  # a run that the cache answers never needs the decoders
+    from PIL import Image
+
+    from kyara.pictures.read import Picture
+
+__all__ = [
+    "Content",
+    "Data",
+    "Encoded",
+    "File",
+    "Frame",
+    "InMemory",
+    "Member",
+    "PictureLike",
+    "Pixels",
+    "Source",
+    "as_source",
+    "as_sources",
+    "frames_of",
+    "members_of",
+]
+
+# Pillow's pictures load themselves when they are first used, and must not do so twice at once.
+_LOADING = threading.Lock()
+
+
+class Content(Protocol):
+    """What a source held when it was read."""
+
+    @property
+    def digest(self) -> bytes:
+        """What the picture is known by, 32 bytes; see docs/reference/library-file.md."""
+        ...
+
+    def decode(self, *, longest: int | None = None, shortest: int | None = None) -> Picture:
+        """Its pixels, upright; see `kyara.pictures.read.decode`.
+
+        Raises:
+            PictureError: it is no picture, broken, or too large.
+        """
+        ...
+
+
+class Source(Protocol):
+    """A picture that can be read."""
+
+    @property
+    def name(self) -> str:
+        """What messages and results call it; of a file, its path."""
+        ...
+
+    def state(self) -> FileState | None:
+        """What tells without reading that it is as it was; None for what is no file of its own.
+
+        Raises:
+            OSError: the file is not there.
+        """
+        ...
+
+    def read(self) -> Content:
+        """What it holds now.
+
+        Raises:
+            PictureError: it cannot be read.
+        """
+        ...
+
+
+PictureLike: TypeAlias = "str | os.PathLike[str] | Image.Image | NDArray[np.uint8] | Source"
+"""What stands for a picture: its path; pixels, as Pillow or numpy have them (uint8, of shape
+(h, w), (h, w, 3) or (h, w, 4)); or a source."""
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """The bytes of a picture file.
+
+    Attributes:
+        name: for the message of an error.
+        frame: which picture of an animation, from 0.
+    """
+
+    data: bytes = field(repr=False)
+    name: str | None = None
+    frame: int = 0
+
+    @cached_property
+    def digest(self) -> bytes:
+        """SHA-256 of the file; of a later frame than the first, of that and its number."""
+        digest = digest_of_bytes(self.data)
+        if self.frame == 0:
+            return digest
+        return digest_of_bytes(digest + b"frame" + self.frame.to_bytes(8, "big"))
+
+    def decode(self, *, longest: int | None = None, shortest: int | None = None) -> Picture:
+        """See `Content`."""
+        from kyara.pictures.read import decode
+
+        sides = {"longest": longest, "shortest": shortest}
+        return decode(self.data, **sides, frame=self.frame, where=self.name)
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """Upright 8-bit pixels, RGB or RGBA."""
+
+    image: Image.Image
+
+    @cached_property
+    def digest(self) -> bytes:
+        """SHA-256 of `pixels RGB 640 480` (mode, width, height), a zero byte, and the pixels."""
+        image = self.image
+        head = f"pixels {image.mode} {image.width} {image.height}\0".encode()
+        return digest_of_bytes(head + image.tobytes())
+
+    def decode(self, *, longest: int | None = None, shortest: int | None = None) -> Picture:  # noqa: ARG002
+        """All of them: there is nothing to save."""
+        from kyara.pictures.read import Picture
+
+        return Picture(self.image, self.image.width, self.image.height)
+
+
+@dataclass(frozen=True)
+class File:
+    """A picture file."""
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        """Its path."""
+        return os.fspath(self.path)
+
+    def state(self) -> FileState:
+        """See `Source`."""
+        return FileState.of(self.path)
+
+    def read(self) -> Encoded:
+        """See `Source`."""
+        from kyara.pictures.read import read_bytes
+
+        return Encoded(read_bytes(self.path), self.name)
+
+
+class _NoFile:
+    """What has no file of its own: it is known by its digest, once it has been read."""
+
+    def state(self) -> None:
+        """None; see `Source`."""
+        return
+
+
+@dataclass(frozen=True)
+class Data(_NoFile):
+    """The bytes of a picture file, from memory."""
+
+    data: bytes = field(repr=False)
+    name: str = "picture"
+
+    def read(self) -> Encoded:
+        """See `Source`."""
+        return Encoded(self.data, self.name)
+
+
+@dataclass(frozen=True)
+class InMemory(_NoFile):
+    """A picture of Pillow's, of any mode; turned as its EXIF says."""
+
+    image: Image.Image
+    name: str = "picture"
+
+    def read(self) -> Pixels:
+        """See `Source`."""
+        from kyara.pictures.read import upright
+
+        try:
+            with _LOADING:
+                return Pixels(upright(self.image))
+        except Exception as error:  # as in decode(): one that was opened may be broken
+            what = f"the picture is broken: {one_line(error)}"
+            raise PictureError(what, where=self.name) from error
+
+
+@dataclass(frozen=True)
+class Member(_NoFile):
+    """A picture in an archive.
+
+    Attributes:
+        archive: a tar file, or the file of `zip`.
+        member: its name in the archive.
+        span: (offset, length) of its bytes in a tar file.
+        zip: the open archive, closed with the last of its members.
+    """
+
+    archive: Path
+    member: str
+    span: tuple[int, int] = (0, 0)
+    zip: zipfile.ZipFile | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def name(self) -> str:
+        """`archive.zip/member.png`."""
+        return f"{os.fspath(self.archive)}/{self.member}"
+
+    def read(self) -> Encoded:
+        """See `Source`."""
+        try:
+            data = self._from_tar() if self.zip is None else self._from_zip(self.zip)
+        except OSError as error:
+            raise PictureError(f"cannot read it: {reason(error)}", where=self.name) from error
+        if not data:
+            raise PictureError("the file is empty", where=self.name)
+        return Encoded(data, self.name)
+
+    def _from_tar(self) -> bytes:
+        self._check(self.span[1])
+        with self.archive.open("rb") as stream:
+            stream.seek(self.span[0])
+            return stream.read(self.span[1])
+
+    def _from_zip(self, archive: zipfile.ZipFile) -> bytes:
+        self._check(archive.getinfo(self.member).file_size)
+        try:
+            return archive.read(self.member)
+        except OSError:
+            raise
+        except Exception as error:  # zlib's, zipfile's, and RuntimeError where it is encrypted
+            raise PictureError(f"cannot unpack it: {one_line(error)}", where=self.name) from error
+
+    def _check(self, size: int) -> None:
+        from kyara.pictures.read import MAX_FILE_BYTES
+
+        if size > MAX_FILE_BYTES:
+            raise PictureError(f"the file is too long ({size >> 20} MiB)", where=self.name)
+
+
+@dataclass(frozen=True)
+class Frame(_NoFile):
+    """One picture of an animation, the whole of it.
+
+    Attributes:
+        of: the animation.
+        number: from 0. The first is what Kyara takes the animation for, and has its digest.
+    """
+
+    of: Source
+    number: int
+
+    @property
+    def name(self) -> str:
+        """`animation.gif, frame 3`, counted from 0."""
+        return f"{self.of.name}, frame {self.number}"
+
+    def read(self) -> Content:
+        """See `Source`."""
+        content = self.of.read()
+        if not isinstance(content, Encoded):
+            raise PictureError("pixels in memory are no animation", where=self.name)
+        return replace(content, name=self.name, frame=self.number)
+
+
+def as_source(picture: PictureLike, name: str = "picture") -> Source:
+    """`picture` as a source.
+
+    Args:
+        name: what it is called if it is only in memory.
+
+    Raises:
+        UsageError: it is none of these, or an array of another kind than pixels have.
+    """
+    if isinstance(picture, (str, os.PathLike)):
+        return File(Path(picture))
+    if isinstance(picture, np.ndarray):
+        return InMemory(_as_image(picture), name)
+    if hasattr(picture, "getexif"):
+        return InMemory(cast("Image.Image", picture), name)
+    if not (hasattr(picture, "read") and hasattr(picture, "state")):
+        what = f"expected a path, a picture of Pillow's, an array or a source, got {type(picture)}"
+        raise UsageError(what)
+    return picture
+
+
+def as_sources(pictures: Iterable[PictureLike]) -> list[Source]:
+    """All as sources; those in memory are called `picture 1` and so on, by their place.
+
+    Raises:
+        UsageError: see `as_source`.
+    """
+    return [as_source(picture, f"picture {n}") for n, picture in enumerate(pictures, start=1)]
+
+
+def members_of(archive: Path) -> list[Source]:
+    """The pictures in a zip (also cbz) or tar file that is not compressed as a whole, by name.
+
+    Raises:
+        PictureError: it is neither, or cannot be read.
+    """
+    try:
+        if zipfile.is_zipfile(archive):
+            opened = zipfile.ZipFile(archive)
+            infos = sorted(opened.infolist(), key=lambda info: info.filename)
+            names = [i.filename for i in infos if not i.is_dir() and _is_picture(i.filename)]
+            return [Member(archive, name, zip=opened) for name in names]
+        with tarfile.open(archive, "r:") as tar:
+            found = [(m.name, m.offset_data, m.size) for m in tar if m.isfile()]
+        spans = sorted((name, (begin, size)) for name, begin, size in found if _is_picture(name))
+        return [Member(archive, name.removeprefix("./"), span) for name, span in spans]
+    except OSError as error:
+        raise PictureError(f"cannot read it: {reason(error)}", where=archive) from error
+    except (zipfile.BadZipFile, tarfile.TarError) as error:
+        what = "not a zip or an uncompressed tar file, or a broken one"
+        raise PictureError(what, where=archive) from error
+
+
+def frames_of(animation: Source) -> list[Source]:
+    """Every picture of an animation; of a still picture, the one.
+
+    Raises:
+        PictureError: it cannot be read, or is no picture.
+    """
+    from kyara.pictures.read import count_frames
+
+    content = animation.read()
+    if not isinstance(content, Encoded):
+        return [animation]
+    count = count_frames(content.data, where=animation.name)
+    return [animation] if count == 1 else [Frame(animation, number) for number in range(count)]
+
+
+def _is_picture(member: str) -> bool:
+    return is_picture_name(member.rpartition("/")[2])
+
+
+def _as_image(array: NDArray[np.uint8]) -> Image.Image:
+    from PIL import Image
+
+    colours = array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (3, 4))
+    if array.dtype != np.uint8 or not colours or 0 in array.shape:
+        raise UsageError(
+            "expected pixels as uint8 of shape (h, w), (h, w, 3) or (h, w, 4), "
+            f"got {array.dtype} of shape {array.shape}"
+        )
+    return Image.fromarray(array)
