@@ -23,15 +23,15 @@ try:
     from kyara.encode.encoder import Encoder
     from kyara.encode.pipeline import embed_pictures
     from kyara.errors import PluginError
+    from kyara.identify.default import choose_judge
     from kyara.library.cast import read_cast
     from kyara.plugins.discover import open_encoder
     from kyara.sorting import SortRequest, sort_pictures
-    from kyara.types import Aggregation
 except ModuleNotFoundError as missing:
     sys.exit(f"cui_tool.py: {missing}; install Kyara first: pip install .. (from this folder)")
 
 SHIPPED = Path(__file__).parent / "plugins" / "res18_single"
-AGGREGATIONS = {"Any": "any", "Max": "any", "Avg": "avg"}
+JUDGES = {"Any": "any", "Max": "any", "Avg": "avg"}
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -102,7 +102,7 @@ def similarity(model: tuple[Path, int], files: tuple[Path, Path]) -> int:
     "--mode",
     default="Any",
     show_default=True,
-    type=click.Choice(list(AGGREGATIONS)),
+    type=click.Choice(list(JUDGES)),
     help="By the most similar reference (Any, or Max), or by the average over all (Avg).",
 )
 @click.option(
@@ -123,9 +123,9 @@ def classify(
     word for this command.
     """
     cast = read_cast(enroll_config_fn)
-    aggregation = Aggregation(AGGREGATIONS[mode])
-    request = SortRequest(target_dir, cast, result_dir, aggregation, threshold=None)
     encoder = _open(model)
+    rule = choose_judge(encoder, JUDGES[mode], always_name=True)
+    request = SortRequest(target_dir, cast, result_dir, rule)
     with open_cache(no_cache=False) as cache:
         return report_sorted(sort_pictures(request, encoder, cache=cache, progress=progress))
 

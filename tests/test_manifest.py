@@ -166,3 +166,33 @@ def test_missing_weights_without_a_digest(make_plugin: MakePlugin) -> None:
     directory = make_plugin(files={}, model={"entry": None, "weights": "m.onnx"})
     with pytest.raises(PluginError, match=r"m\.onnx: cannot read it"):
         identity(directory)
+
+
+OPEN_SET = {
+    "parameters": "backend.npz",
+    "sha256": "0" * 64,
+    "fitted_on": "a",
+    "calibrated_on": "b",
+    "date": "2026-11-24",
+    "slope": 0.1,
+    "intercept": 0.0,
+    "at_1": 3.0,
+    "at_5": 2.0,
+    "at_10": 1.0,
+}
+
+
+def test_the_old_name_of_open_set_is_read_and_the_new_one_written(
+    make_plugin: MakePlugin, tmp_path: Path
+) -> None:
+    old, new = make_plugin("old", backend=OPEN_SET), make_plugin("new", open_set=OPEN_SET)
+    assert load_manifest(old) == load_manifest(new)
+    # Libraries and caches stay good, also where a file of numbers lies beside code.
+    (old / "backend.npz").write_bytes(b"numbers")
+    assert identity(old).partition(":")[2] == identity(new).partition(":")[2]
+    save_manifest(load_manifest(old), tmp_path)
+    written = (tmp_path / "plugin.toml").read_text(encoding="utf-8")
+    assert "[open_set]" in written
+    assert "backend]" not in written
+    with pytest.raises(PluginError, match=r"old name of \[open_set\]: keep one"):
+        load_manifest(make_plugin("both", backend=OPEN_SET, open_set=OPEN_SET))

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from kyara.encode.cache import EmbeddingCache, default_cache_path
+from kyara.encode.pipeline import embed_pictures
+from kyara.identify.answer import answer_pictures
+from kyara.identify.references import build_gallery
+from kyara.library.cast import read_cast
+from kyara.plugins.discover import open_encoder
+from kyara.sorting import SortRequest, sort_pictures
 from tests.conftest import Ran
 from tests.support import files, tree
 
@@ -55,6 +63,27 @@ def test_sorting_the_examples(kyara: Callable[..., Ran], tmp_path: Path) -> None
         row["character"] == answers[str(Path(row["path"]).relative_to(INBOX))] for row in known
     ]
     assert np.mean(right) > 0.5
+
+
+@pytest.mark.parametrize("plugin", ["kyara-1", "res18_single"])
+def test_python_answers_as_the_command_does(
+    kyara: Callable[..., Ran], tmp_path: Path, plugin: str
+) -> None:
+    call = ("sort", INBOX, "--refs", CAST, "--out", tmp_path / "out", "--plugin", plugin)
+    rows = kyara(*call, "--dry-run", "--json").rows()
+    encoder = open_encoder(plugin)
+    request = SortRequest(INBOX, read_cast(CAST), tmp_path / "out", dry_run=True)
+    with closing(EmbeddingCache(default_cache_path())) as cache:
+        found = sort_pictures(request, encoder, cache=cache)
+        gallery = build_gallery(read_cast(CAST), encoder, cache=cache)
+        paths = [answer.path for answer, _ in found.answers]
+        embedded = embed_pictures(paths, encoder, cache=cache)
+        answers = list(answer_pictures(embedded, gallery, encoder))
+    expected = [(row["path"], row["character"]) for row in rows]
+    assert [(str(answer.path), answer.character) for answer, _ in found.answers] == expected
+    assert [(str(answer.path), answer.character) for answer in answers] == expected
+    assert len(expected) == 28
+    assert any(character == "unknown" for _, character in expected)
 
 
 @pytest.fixture(params=["kyara-1", "res18_single"])

@@ -33,13 +33,15 @@ def encoder(tiny_plugin: Path) -> Encoder:
 
 
 @pytest.fixture
-def request_of(cast: Path, inbox: Path, tmp_path: Path) -> Callable[..., SortRequest]:
+def request_of(
+    cast: Path, inbox: Path, tmp_path: Path, encoder: Encoder
+) -> Callable[..., SortRequest]:
     def make(**changes: object) -> SortRequest:
         settings: dict[str, object] = {
             "inbox": inbox,
             "cast": kyara.read_cast(cast),
             "out": tmp_path / "out",
-            "threshold": 0.8,
+            "rule": kyara.choose_judge(encoder, threshold=0.8),
         }
         return SortRequest(**(settings | changes))  # type: ignore[arg-type]
 

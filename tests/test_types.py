@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from kyara.types import Aggregation, Box, Detection, as_embeddings, normalised
+from kyara.types import Aggregation, Box, Detection, Thresholds, as_embeddings, normalised
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
 ANY_FLOAT = st.floats()
@@ -106,3 +106,20 @@ def test_embeddings_are_finite(bad: float) -> None:
 def test_embeddings_have_the_dimension_that_is_expected() -> None:
     with pytest.raises(ValueError, match="dimension 4, got 3"):
         as_embeddings(np.zeros((2, 3)), dimension=4)
+
+
+def test_a_threshold_between_two_rates_lies_on_the_logarithm() -> None:
+    found = Thresholds((0.01, 0.1), (3.0, 1.0))
+    assert found.at(0.01) == pytest.approx(3.0)
+    assert found.at(0.01**0.5 * 0.1**0.5) == pytest.approx(2.0)  # half way
+    assert (found.at(0.001), found.at(0.5)) == (3.0, 1.0)  # no guessing beyond what was measured
+
+
+@pytest.mark.parametrize(
+    ("rates", "scores"), [((), ()), ((0.1, 0.01), (1, 2)), ((0.0, 0.1), (2, 1)), ((0.1,), (2, 1))]
+)
+def test_thresholds_say_what_does_not_fit(
+    rates: tuple[float, ...], scores: tuple[float, ...]
+) -> None:
+    with pytest.raises(ValueError, match="expected"):
+        Thresholds(rates, scores)

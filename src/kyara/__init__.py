@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from kyara.errors import KyaraError
     from kyara.identify.answer import Answer, answer_pictures
     from kyara.identify.calibration import verify
+    from kyara.identify.default import choose_judge
     from kyara.identify.gallery import Gallery
+    from kyara.identify.judge import Judge, Rule
     from kyara.identify.references import build_gallery, gallery_of
     from kyara.library.cast import read_cast
     from kyara.library.said import Said
@@ -36,15 +38,18 @@ _HOME = {
     "EmbeddedPicture": "kyara.encode.pipeline",
     "Encoder": "kyara.encode.encoder",
     "Gallery": "kyara.identify.gallery",
+    "Judge": "kyara.identify.judge",
     "KyaraError": "kyara.errors",
     "Library": "kyara.library.store",
     "Match": "kyara.types",
+    "Rule": "kyara.identify.judge",
     "Said": "kyara.library.said",
     "SortRequest": "kyara.sorting",
     "SortResult": "kyara.sorting",
     "Verification": "kyara.types",
     "answer_pictures": "kyara.identify.answer",
     "build_gallery": "kyara.identify.references",
+    "choose_judge": "kyara.identify.default",
     "embed_pictures": "kyara.encode.pipeline",
     "gallery_of": "kyara.identify.references",
     "open_encoder": "kyara.plugins.discover",
@@ -61,15 +66,18 @@ __all__ = [
     "EmbeddedPicture",
     "Encoder",
     "Gallery",
+    "Judge",
     "KyaraError",
     "Library",
     "Match",
+    "Rule",
     "Said",
     "SortRequest",
     "SortResult",
     "Verification",
     "answer_pictures",
     "build_gallery",
+    "choose_judge",
     "embed_pictures",
     "gallery_of",
     "open_encoder",

@@ -5,20 +5,21 @@ The reference of every key is docs/reference/plugin-manifest.md.
 
 from __future__ import annotations
 
+import datetime
 import hashlib
 import re
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
 from kyara.errors import PluginError, reason
 from kyara.files import reading, replaced
 from kyara.pictures.digest import digest_of_file
+from kyara.types import Thresholds
 
 __all__ = [
-    "BackendSpec",
     "CalibrationSpec",
     "EmbeddingSpec",
     "InputSpec",
@@ -26,6 +27,7 @@ __all__ = [
     "Manifest",
     "MetricSpec",
     "ModelSpec",
+    "OpenSetSpec",
     "PluginSpec",
     "ReferencesSpec",
     "TrainingSpec",
@@ -38,6 +40,7 @@ __all__ = [
 ]
 
 MANIFEST = "plugin.toml"
+_OPEN_SET_BEFORE = "backend"  # what [open_set] was called until 2026-11
 
 # One word, so that `--plugin NAME` is never mistaken for a path.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")
@@ -158,6 +161,13 @@ class Logistic(_Table, kw_only=True, frozen=True, forbid_unknown_fields=True, om
     fpr_1: float | None = None
     fpr_0_1: float | None = None
 
+    @property
+    def thresholds(self) -> Thresholds | None:
+        """By the share of the trials with different characters that pass, if measured."""
+        if self.fpr_1 is None or self.fpr_0_1 is None:
+            return None
+        return Thresholds((0.001, 0.01), (self.fpr_0_1, self.fpr_1))
+
 
 class ReferencesSpec(_Table, kw_only=True, frozen=True, forbid_unknown_fields=True):
     """`[[calibration.by_references]]`: the curves for a character with so many references."""
@@ -188,8 +198,8 @@ class CalibrationSpec(
     by_references: tuple[ReferencesSpec, ...] = ()
 
 
-class BackendSpec(_Table, kw_only=True, frozen=True, forbid_unknown_fields=True):
-    """`[backend]`: the open-set decision, as `kyara fit` writes it.
+class OpenSetSpec(_Table, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """`[open_set]`: the judge `plda`, as `kyara fit` writes it.
 
     Attributes:
         parameters: a file in the plugin's directory.
@@ -210,6 +220,11 @@ class BackendSpec(_Table, kw_only=True, frozen=True, forbid_unknown_fields=True)
     at_5: float
     at_10: float
 
+    @property
+    def thresholds(self) -> Thresholds:
+        """By the share of the strangers that get a name."""
+        return Thresholds((0.01, 0.05, 0.1), (self.at_1, self.at_5, self.at_10))
+
 
 class Manifest(_Table, kw_only=True, frozen=True, forbid_unknown_fields=True):
     """The whole of `plugin.toml`."""
@@ -221,7 +236,7 @@ class Manifest(_Table, kw_only=True, frozen=True, forbid_unknown_fields=True):
     metric: MetricSpec | None = None
     training: TrainingSpec = TrainingSpec()
     calibration: CalibrationSpec | None = None
-    backend: BackendSpec | None = None
+    open_set: OpenSetSpec | None = None
 
 
 def load_manifest(directory: Path) -> Manifest:
@@ -234,7 +249,7 @@ def load_manifest(directory: Path) -> Manifest:
     if not directory.is_dir():
         raise PluginError("there is no such plugin directory", where=directory)
     try:
-        manifest = msgspec.toml.decode(path.read_bytes(), type=Manifest)
+        manifest = _from_toml(path.read_bytes())
     except FileNotFoundError:
         raise PluginError(f"no {MANIFEST} is in this directory", where=directory) from None
     except OSError as error:
@@ -245,6 +260,16 @@ def load_manifest(directory: Path) -> Manifest:
         if wrong:
             raise PluginError(what, where=path)
     return manifest
+
+
+def _from_toml(data: bytes) -> Manifest:
+    tables: dict[str, Any] = msgspec.toml.decode(data)
+    if _OPEN_SET_BEFORE in tables:
+        if "open_set" in tables:
+            raise ValueError(f"[{_OPEN_SET_BEFORE}] is the old name of [open_set]: keep one")
+        tables["open_set"] = tables.pop(_OPEN_SET_BEFORE)
+    dates = (datetime.datetime, datetime.date, datetime.time)
+    return msgspec.convert(tables, Manifest, builtin_types=dates, str_keys=True)
 
 
 def is_plugin_name(text: str) -> bool:
@@ -270,14 +295,14 @@ def _checks(manifest: Manifest) -> Iterator[tuple[bool, str]]:
         )
     malformed = bool(model.entry) and not _ENTRY.fullmatch(model.entry)
     yield malformed, f'[model] entry = {model.entry!r}: expected "module:function"'
-    if manifest.backend is not None:
-        parameters = PurePosixPath(manifest.backend.parameters)
+    if manifest.open_set is not None:
+        parameters = PurePosixPath(manifest.open_set.parameters)
         outside = parameters.is_absolute() or ".." in parameters.parts
-        yield outside, "[backend] parameters must lie in the plugin's directory"
-        malformed = not _DIGEST.fullmatch(manifest.backend.sha256)
-        yield malformed, "[backend] sha256: expected 64 hexadecimal digits"
+        yield outside, "[open_set] parameters must lie in the plugin's directory"
+        malformed = not _DIGEST.fullmatch(manifest.open_set.sha256)
+        yield malformed, "[open_set] sha256: expected 64 hexadecimal digits"
         own = manifest.embedding.similarity != "cosine"
-        yield own, '[backend] is for similarity = "cosine"'
+        yield own, '[open_set] is for similarity = "cosine"'
     counts = [n.references for n in calibration.by_references] if calibration else []
     yield counts != sorted(set(counts)), "[calibration] by_references: the numbers must rise"
     lonely = manifest.embedding.similarity == "plugin" and not model.entry
@@ -342,8 +367,8 @@ def _digested_files(manifest: Manifest, directory: Path) -> Iterator[Path]:
                 yield directory / named.weights
         return
     others = {MANIFEST, manifest.plugin.card}
-    if manifest.backend is not None:  # judges embeddings, makes none
-        others |= {manifest.backend.parameters, "backend.npz"}
+    if manifest.open_set is not None:  # judges embeddings, makes none
+        others |= {manifest.open_set.parameters, "backend.npz"}
     for path in sorted(directory.rglob("*")):
         inside = path.relative_to(directory)
         # A .git beside the code must not make it another encoder at every commit.

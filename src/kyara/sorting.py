@@ -13,7 +13,7 @@ from kyara.encode.encoder import Encoder
 from kyara.encode.pipeline import embed_pictures
 from kyara.errors import PictureError, UsageError
 from kyara.identify.answer import Answer, answer_pictures
-from kyara.identify.decision import Judge
+from kyara.identify.judge import Rule
 from kyara.identify.references import load_gallery, reference_folders, said_by
 from kyara.library.cast import CharacterFolder
 from kyara.library.store import Library
@@ -22,7 +22,7 @@ from kyara.organise.plan import Action, Filing, Operation, Plan, Status, make_pl
 from kyara.organise.undo import recover
 from kyara.pictures.find import find_pictures
 from kyara.pictures.state import FileState
-from kyara.types import Aggregation, Progress
+from kyara.types import Progress
 
 __all__ = ["SortRequest", "SortResult", "carry_out", "sort_pictures"]
 
@@ -34,15 +34,14 @@ class SortRequest:
     Attributes:
         cast: the characters and their references; or a library, whose decisions bind: a
             picture goes where it was said to belong, and one to be ignored is left.
-        judge: how pictures are scored against characters.
-        threshold: a best score below it means unknown; None: there is always a name.
+        rule: the judge, and from which score on a character is known; by default what
+            `choose_judge` chooses for the encoder, as the command line does.
     """
 
     inbox: Path
     cast: Sequence[CharacterFolder] | Library
     out: Path
-    judge: Judge = Aggregation.ANY
-    threshold: float | None = None
+    rule: Rule | None = None
     action: Action = Action.COPY
     dry_run: bool = False
 
@@ -169,8 +168,7 @@ def _identify_all(
     with progress("pictures", len(paths)) as tick:
         embedded = embed_pictures(paths, encoder, cache=cache)
         for answer in answer_pictures(
-            *(embedded, gallery, encoder, request.judge, request.threshold),
-            said_of=said_by(request.cast),
+            embedded, gallery, encoder, request.rule, said_of=said_by(request.cast)
         ):
             answers.append(answer)
             tick()

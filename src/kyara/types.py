@@ -20,6 +20,7 @@ __all__ = [
     "Match",
     "PixelArray",
     "Progress",
+    "Thresholds",
     "Verification",
 ]
 
@@ -103,15 +104,38 @@ class Match:
 
     Attributes:
         character: its name.
-        score: aggregated similarity.
+        score: what the judge gives it; higher is more alike.
         probability: calibrated probability that it is this character, or None.
-        reference: index of the nearest reference within the gallery.
     """
 
     character: str
     score: float
     probability: float | None
-    reference: int
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """How high a score must be so that no more than a given share of what is wrong passes.
+
+    Attributes:
+        rates: shares, rising, above 0 and up to 1.
+        scores: the least score that passes, for each of the rates.
+    """
+
+    rates: tuple[float, ...]
+    scores: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        rising = all(a < b for a, b in zip(self.rates, self.rates[1:], strict=False))
+        if not self.rates or not rising or not 0.0 < self.rates[0] <= self.rates[-1] <= 1.0:
+            raise ValueError(f"expected rising rates from 0 to 1, got {self.rates}")
+        if len(self.scores) != len(self.rates):
+            raise ValueError(f"expected {len(self.rates)} scores, got {len(self.scores)}")
+
+    def at(self, rate: float) -> float:
+        """The score for a rate: interpolated along the logarithm of the rate; outside of those
+        that were measured, the nearest one holds."""
+        return float(np.interp(math.log(rate), np.log(self.rates), self.scores))
 
 
 def as_embeddings(array: Any, *, dimension: int | None = None) -> FloatArray:

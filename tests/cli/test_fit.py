@@ -39,12 +39,12 @@ def fitted(kyara: Kyara, tiny_plugin: Path, tmp_path: Path) -> Path:
     dev = paint(tmp_path / "dev", range(40, 60), 5)
     ran = kyara("fit", tiny_plugin, "--on", train, "--calibrate", dev)
     assert ran.code == 0, ran.err
-    assert "tiny has a back-end" in ran.err
+    assert "tiny has an open-set judge" in ran.err
     return tiny_plugin
 
 
 def test_what_is_written_is_what_is_read(fitted: Path) -> None:
-    spec = load_manifest(fitted).backend
+    spec = load_manifest(fitted).open_set
     assert spec is not None
     assert spec.fitted_on == "train: 120 pictures of 30 characters"
     assert spec.calibrated_on == "dev: 100 pictures of 20 characters"
@@ -54,7 +54,9 @@ def test_what_is_written_is_what_is_read(fitted: Path) -> None:
     assert spec.parameters == f"backend-{spec.sha256[:8]}.npz"
 
 
-def test_a_back_end_makes_no_other_encoder(kyara: Kyara, tiny_plugin: Path, tmp_path: Path) -> None:
+def test_an_open_set_judge_makes_no_other_encoder(
+    kyara: Kyara, tiny_plugin: Path, tmp_path: Path
+) -> None:
     before = open_encoder(str(tiny_plugin)).id
     data = [paint(tmp_path / "train", range(9), 3), paint(tmp_path / "dev", range(20, 29), 3)]
     assert kyara("fit", tiny_plugin, "--on", data[0], "--calibrate", data[1]).code == 0
@@ -105,8 +107,8 @@ def test_the_measurement(kyara: Kyara, tiny_plugin: Path, tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("options", "code", "said"),
     [
-        (["--at-fpr", "5%"], 2, "no open-set back-end"),
-        (["--mode", "plda"], 2, "no open-set back-end"),
+        (["--at-fpr", "5%"], 2, "no open-set judge"),
+        (["--mode", "plda"], 2, "no open-set judge"),
         (["--mode", "any", "--at-fpr", "5%"], 2, "--at-fpr is for --mode plda"),
         (["--at-fpr", "50%"], 2, "from 1% to 10%"),
         (["--at-fpr", "few"], 2, "from 1% to 10%"),
@@ -145,4 +147,4 @@ def test_too_few_characters_say_so(kyara: Kyara, tiny_plugin: Path, tmp_path: Pa
     ran = kyara("fit", tiny_plugin, "--on", data[0], "--calibrate", data[1])
     assert ran.code == 1
     assert "not enough" in ran.err or "enough characters" in ran.err
-    assert load_manifest(tiny_plugin).backend is None
+    assert load_manifest(tiny_plugin).open_set is None

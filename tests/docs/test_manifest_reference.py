@@ -20,7 +20,7 @@ TABLES = {
     "metric": manifest.MetricSpec,
     "training": manifest.TrainingSpec,
     "calibration": manifest.CalibrationSpec,
-    "backend": manifest.BackendSpec,
+    "open_set": manifest.OpenSetSpec,
 }
 
 

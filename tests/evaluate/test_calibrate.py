@@ -9,7 +9,7 @@ import pytest
 from kyara.errors import DataError
 from kyara.evaluate.calibrate import FALSE_ACCEPTANCE, Trials, calibrate, fit_logistic
 from kyara.evaluate.trials import draw_enrolment
-from kyara.identify.calibration import logistic_for, probability
+from kyara.identify.calibration import curve_for, probability
 from kyara.types import Aggregation
 from tests.evaluate.helpers import clusters, dot, rng, toy
 
@@ -91,15 +91,15 @@ def test_curves_by_number_of_references_as_far_as_the_pictures_go() -> None:
 def test_a_curve_for_a_number_without_its_own_is_between_its_neighbours() -> None:
     spec = calibrate({"": clusters(20, 8, 0.6)}, dot)
     five, three = spec.by_references[3].avg, spec.by_references[2].avg
-    between = logistic_for(spec, Aggregation.AVG, 4)
+    between = curve_for(spec, "avg", 4)
     assert between is not None
     share = np.log(4 / 3) / np.log(5 / 3)
     assert between.slope == pytest.approx(three.slope + share * (five.slope - three.slope))
     assert min(three.threshold, five.threshold) <= between.threshold
     assert between.threshold <= max(three.threshold, five.threshold)
-    assert logistic_for(spec, Aggregation.AVG, 5) == five
-    assert logistic_for(spec, Aggregation.AVG, 500) == five
-    assert logistic_for(spec, Aggregation.AVG) == spec.avg
+    assert curve_for(spec, "avg", 5) == five
+    assert curve_for(spec, "avg", 500) == five
+    assert curve_for(spec, "avg") == spec.avg
 
 
 @pytest.mark.parametrize("how", list(Aggregation))

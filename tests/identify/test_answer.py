@@ -8,12 +8,16 @@ import pytest
 
 from kyara.encode.encoder import Encoder
 from kyara.encode.pipeline import embed_pictures
+from kyara.identify import answer as module
 from kyara.identify.answer import UNKNOWN, Answer, answer_pictures
+from kyara.identify.default import choose_judge, judge_named
 from kyara.identify.gallery import Gallery
+from kyara.identify.judge import Any, Rule
 from kyara.identify.references import build_gallery
 from kyara.library.cast import read_cast
+from kyara.library.said import NOTHING, Said
 from kyara.plugins.discover import open_encoder
-from kyara.types import Aggregation
+from kyara.types import FloatArray, Match
 from tests.conftest import draw
 from tests.support import TORN
 
@@ -32,7 +36,8 @@ def answers(
     paths: list[Path], gallery: Gallery, encoder: Encoder, threshold: float | None
 ) -> list[Answer]:
     pictures = embed_pictures(paths, encoder)
-    return list(answer_pictures(pictures, gallery, encoder, Aggregation.ANY, threshold))
+    rule = Rule(judge_named(encoder, "any"), threshold)
+    return list(answer_pictures(pictures, gallery, encoder, rule))
 
 
 def test_a_known_character_is_named_with_its_evidence(
@@ -95,7 +100,8 @@ def test_nearest_references_are_those_of_each_character(
 ) -> None:
     """Recomputed by hand, and the same from any number of them."""
     pictures = list(embed_pictures([draw(tmp_path / "x.png", "jade", 5)], encoder))
-    (answer,) = answer_pictures(pictures, gallery, encoder, Aggregation.AVG, None, top=3, nearest=2)
+    rule = choose_judge(encoder, "avg", always_name=True)
+    (answer,) = answer_pictures(pictures, gallery, encoder, rule, top=3, nearest=2)
     assert len(answer.ranked) == len(answer.references) == 3
     for match, references in zip(answer.ranked, answer.references, strict=True):
         index = gallery.characters.index(match.character)
@@ -105,3 +111,84 @@ def test_nearest_references_are_those_of_each_character(
         assert [near.path for near in references] == best
         assert [near.score for near in references] == pytest.approx([scores[p] for p in best])
     assert answer.nearest == answer.references[0][0].path
+
+
+def test_whom_a_person_named_comes_first_then_the_others_by_rank(
+    tmp_path: Path, gallery: Gallery, encoder: Encoder
+) -> None:
+    pictures = list(embed_pictures([draw(tmp_path / "x.png", "jade", 5)], encoder))
+
+    def ranked(said: Said, top: int) -> list[Match]:
+        rule = choose_judge(encoder, always_name=True)
+        (answer,) = answer_pictures(
+            pictures, gallery, encoder, rule, top=top, said_of=lambda _digest: said
+        )
+        assert [near[0].path.parent.name for near in answer.references] == [
+            match.character for match in answer.ranked
+        ]
+        return list(answer.ranked)
+
+    by_model = ranked(NOTHING, 3)
+    last = by_model[2].character
+    assert ranked(Said(last), 3) == [by_model[2], *by_model[:2]]
+    assert ranked(Said(last), 2) == [by_model[2], by_model[0]]
+    assert ranked(Said("of no reference"), 2) == by_model[:2]
+    rejected = frozenset({by_model[0].character})
+    assert ranked(Said(last, rejected), 2) == [by_model[2], by_model[1]]
+
+
+def test_what_a_person_named_costs_no_ranking_of_everybody(
+    tmp_path: Path, gallery: Gallery, encoder: Encoder
+) -> None:
+    pictures = list(embed_pictures([draw(tmp_path / "x.png", "jade", 5)], encoder))
+    asked: list[int] = []
+
+    class Counting(Any):
+        def probability(self, score: float, references: int) -> float | None:
+            asked.append(references)
+            return super().probability(score, references)
+
+    many = Gallery.build(
+        encoder.id,
+        [(f"c{n:03}", Path(f"{n}"), row) for n, row in enumerate([gallery.embeddings[0]] * 200)],
+    )
+    list(
+        answer_pictures(
+            pictures, many, encoder, Rule(Counting(encoder)), said_of=lambda _digest: Said("c150")
+        )
+    )
+    assert len(asked) == 3
+
+
+def test_pictures_are_judged_in_blocks_that_do_not_wait(
+    tmp_path: Path, gallery: Gallery, encoder: Encoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = [draw(tmp_path / f"{n}.png", "jade", n) for n in range(5)]
+    pictures = list(embed_pictures(paths, encoder))
+    sizes: list[int] = []
+
+    class Counting(Any):
+        def scores(self, probes: FloatArray, gallery: Gallery) -> FloatArray:
+            sizes.append(len(probes))
+            return super().scores(probes, gallery)
+
+    def run() -> list[Answer]:
+        sizes.clear()
+        return list(answer_pictures(pictures, gallery, encoder, Rule(Counting(encoder))))
+
+    def same(one: list[Answer], other: list[Answer]) -> bool:
+        scores = [
+            [m.score for answer in answers for m in answer.ranked] for answers in (one, other)
+        ]
+        assert scores[0] == pytest.approx(scores[1], abs=1e-6)
+        return [a.path for a in one] == [a.path for a in other] == paths
+
+    monkeypatch.setattr(module, "_PATIENCE", 60.0)
+    whole = run()
+    assert sizes == [5]
+    monkeypatch.setattr(module, "_BLOCK", 2)
+    assert same(run(), whole)
+    assert sizes == [2, 2, 1]
+    monkeypatch.setattr(module, "_PATIENCE", -1.0)  # every moment is too long
+    assert same(run(), whole)
+    assert sizes == [1] * 5

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kyara.identify.calibration import in_words, logistic_for, probability, verify
+from kyara.identify.calibration import curve_for, in_words, probability, verify
 from kyara.manifest import CalibrationSpec, Logistic
-from kyara.types import Aggregation, Verification
+from kyara.types import Verification
 
 
 def curve(slope: float, intercept: float = 0.0, threshold: float = 0.5) -> Logistic:
@@ -36,10 +36,9 @@ def test_no_score_is_too_large(score: float, slope: float, intercept: float) -> 
 
 
 def test_each_question_has_its_curve() -> None:
-    assert logistic_for(CALIBRATION, None) == CALIBRATION.pair
-    assert logistic_for(CALIBRATION, Aggregation.ANY) == CALIBRATION.any
-    assert logistic_for(CALIBRATION, Aggregation.AVG) == CALIBRATION.avg
-    assert logistic_for(None, None) is None
+    assert curve_for(CALIBRATION, "any") == CALIBRATION.any
+    assert curve_for(CALIBRATION, "avg") == CALIBRATION.avg
+    assert curve_for(None, None) is None
 
 
 @pytest.mark.parametrize(("score", "same"), [(0.499, False), (0.5, True), (0.9, True)])

@@ -11,9 +11,13 @@ from hypothesis import strategies as st
 
 from kyara.encode.encoder import Encoder
 from kyara.errors import UsageError
-from kyara.identify.gallery import Gallery, aggregate, identify
+from kyara.identify.default import judge_named
+from kyara.identify.gallery import Gallery
+from kyara.identify.judge import best_of, mean_of
+from kyara.identify.nearest import nearest_references
+from kyara.identify.ranking import identify
 from kyara.plugins.discover import open_encoder
-from kyara.types import Aggregation, FloatArray, normalised
+from kyara.types import FloatArray, normalised
 
 COUNTS = st.lists(st.integers(1, 5), min_size=1, max_size=6)
 
@@ -27,33 +31,33 @@ def scores_and_counts(draw: st.DrawFn) -> tuple[FloatArray, list[int]]:
     return np.asarray(values, dtype=np.float32).reshape(probes, -1), counts
 
 
-def slowly(scores: FloatArray, counts: list[int], aggregation: Aggregation) -> list[list[float]]:
-    """What `aggregate` should give, one reference at a time."""
+def slowly(scores: FloatArray, counts: list[int], how: str) -> list[list[float]]:
+    """What `best_of` or `mean_of` should give, one reference at a time."""
     result = []
     for row in scores.tolist():
         remaining = iter(row)
         groups = [[next(remaining) for _ in range(count)] for count in counts]
-        if aggregation is Aggregation.ANY:
+        if how == "any":
             result.append([max(group) for group in groups])
         else:
             result.append([sum(group) / len(group) for group in groups])
     return result
 
 
-@given(scores_and_counts(), st.sampled_from(Aggregation))
+@given(scores_and_counts(), st.sampled_from(["any", "avg"]))
 def test_aggregation_is_what_the_slow_way_gives(
-    made: tuple[FloatArray, list[int]], aggregation: Aggregation
+    made: tuple[FloatArray, list[int]], how: str
 ) -> None:
     scores, counts = made
     starts = np.cumsum([0, *counts[:-1]])
-    got = aggregate(scores, starts, aggregation)
+    got = {"any": best_of, "avg": mean_of}[how](scores, starts)
     assert got.dtype == np.float32
-    np.testing.assert_allclose(got, slowly(scores, counts, aggregation), atol=1e-6)
+    np.testing.assert_allclose(got, slowly(scores, counts, how), atol=1e-6)
 
 
 def test_the_mean_of_many_references_is_exact() -> None:
     scores = np.full((1, 100_000), 0.1, dtype=np.float32)
-    got = aggregate(scores, np.array([0]), Aggregation.AVG)
+    got = mean_of(scores, np.array([0]))
     assert got == pytest.approx(0.1, abs=1e-7)
 
 
@@ -99,8 +103,8 @@ def test_counts_are_those_of_the_references(counts: list[int]) -> None:
 
 def test_any_takes_the_best_reference_and_avg_the_mean(gallery: Gallery, encoder: Encoder) -> None:
     probe = unit(1, 0)[None]
-    (by_any,) = identify(probe, gallery, encoder, Aggregation.ANY)
-    (by_avg,) = identify(probe, gallery, encoder, Aggregation.AVG)
+    (by_any,) = identify(probe, gallery, judge_named(encoder, "any"))
+    (by_avg,) = identify(probe, gallery, judge_named(encoder, "avg"))
     assert [match.character for match in by_any] == ["ann", "bob"]
     assert [match.score for match in by_any] == pytest.approx([1.0, 0.8])
     assert [match.character for match in by_avg] == ["bob", "ann"]
@@ -108,16 +112,18 @@ def test_any_takes_the_best_reference_and_avg_the_mean(gallery: Gallery, encoder
 
 
 def test_the_nearest_reference_is_the_characters_own(gallery: Gallery, encoder: Encoder) -> None:
-    for aggregation in Aggregation:
-        for ranked in identify(unit(1, -0.1)[None], gallery, encoder, aggregation):
-            nearest = {match.character: gallery.paths[match.reference] for match in ranked}
-            assert nearest == {"ann": Path("a2"), "bob": Path("b2")}
+    probe = unit(1, -0.1)
+    for how in ("any", "avg"):
+        (ranked,) = identify(probe[None], gallery, judge_named(encoder, how))
+        nearest = nearest_references(probe, ranked, gallery, encoder, 1)
+        paths = {match.character: near.path for match, (near,) in zip(ranked, nearest, strict=True)}
+        assert paths == {"ann": Path("a2"), "bob": Path("b2")}
 
 
 def test_probabilities_come_from_the_curve_of_the_aggregation(
     gallery: Gallery, encoder: Encoder
 ) -> None:
-    (ranked,) = identify(unit(1, 0)[None], gallery, encoder, Aggregation.ANY)
+    (ranked,) = identify(unit(1, 0)[None], gallery, judge_named(encoder, "any"))
     expected = [1 / (1 + np.exp(-(20 * score - 16))) for score in (1.0, 0.8)]
     assert [match.probability for match in ranked] == pytest.approx(expected, abs=1e-5)
 
@@ -125,19 +131,19 @@ def test_probabilities_come_from_the_curve_of_the_aggregation(
 def test_equal_scores_are_ranked_by_name(encoder: Encoder) -> None:
     same = [(name, Path(name), unit(1)) for name in ("carl", "ann", "bob")]
     gallery = Gallery.build(encoder.id, same)
-    (ranked,) = identify(unit(1)[None], gallery, encoder, Aggregation.ANY)
+    (ranked,) = identify(unit(1)[None], gallery, judge_named(encoder, "any"))
     assert [match.character for match in ranked] == ["ann", "bob", "carl"]
 
 
 def test_no_probes_no_answers(gallery: Gallery, encoder: Encoder) -> None:
     nobody = np.zeros((0, 48), dtype=np.float32)
-    assert identify(nobody, gallery, encoder, Aggregation.ANY) == []
+    assert identify(nobody, gallery, judge_named(encoder, "any")) == []
 
 
 def test_embeddings_of_two_encoders_are_never_mixed(encoder: Encoder) -> None:
     gallery = Gallery.build("another@1", [("ann", Path("a"), unit(1))])
     with pytest.raises(UsageError, match="by another@1, not by tiny@1"):
-        identify(unit(1)[None], gallery, encoder, Aggregation.ANY)
+        identify(unit(1)[None], gallery, judge_named(encoder, "any"))
 
 
 def test_a_gallery_without_references_is_refused() -> None:

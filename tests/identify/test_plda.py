@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from kyara.errors import DataError
-from kyara.identify.plda import Plda, fit_plda
+from kyara.identify.plda import PldaModel, fit_plda
 from kyara.types import FloatArray
 
 pytest.importorskip("scipy", reason="the densities are SciPy's")
@@ -23,9 +23,9 @@ def drawn(
     return rows.astype(np.float32), owners
 
 
-def plain(between: list[float]) -> Plda:
+def plain(between: list[float]) -> PldaModel:
     size = len(between)
-    return Plda(
+    return PldaModel(
         np.zeros(size, np.float32), np.eye(size, dtype=np.float32), np.array(between, np.float32)
     )
 
@@ -103,7 +103,7 @@ def test_too_few_characters_are_refused() -> None:
 
 def test_it_is_written_and_read() -> None:
     model = plain([2.0, 1.0])
-    again = Plda.from_bytes(model.to_bytes())
+    again = PldaModel.from_bytes(model.to_bytes())
     for name in ("mean", "transform", "between"):
         np.testing.assert_array_equal(getattr(again, name), getattr(model, name))
     assert model.to_bytes() == again.to_bytes()
@@ -112,12 +112,12 @@ def test_it_is_written_and_read() -> None:
 @pytest.mark.parametrize("data", [b"", b"PK\x03\x04", b"no archive at all"])
 def test_anything_else_is_refused(data: bytes) -> None:
     with pytest.raises(DataError, match="not the parameters"):
-        Plda.from_bytes(data)
+        PldaModel.from_bytes(data)
 
 
 def test_shapes_and_values_are_checked() -> None:
     eye = np.eye(2, dtype=np.float32)
     with pytest.raises(ValueError, match="expected mean"):
-        Plda(np.zeros(3, np.float32), eye, np.ones(2, np.float32))
+        PldaModel(np.zeros(3, np.float32), eye, np.ones(2, np.float32))
     with pytest.raises(ValueError, match="negative"):
-        Plda(np.zeros(2, np.float32), eye, np.array([1, -1], np.float32))
+        PldaModel(np.zeros(2, np.float32), eye, np.array([1, -1], np.float32))

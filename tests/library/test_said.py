@@ -14,7 +14,7 @@ NAMES = ["ruby", "jade", "azure", "dee"]
 
 
 def ranked(names: list[str]) -> list[Match]:
-    return [Match(name, 1.0 - n / 10, None, n) for n, name in enumerate(names)]
+    return [Match(name, 1.0 - n / 10, None) for n, name in enumerate(names)]
 
 
 def test_a_picture_cannot_show_whom_it_does_not_show() -> None:

@@ -11,21 +11,21 @@ import pytest
 
 from kyara import files
 from kyara.errors import OutputError
-from kyara.manifest import BackendSpec, identity_of, load_manifest, parameters_name
+from kyara.manifest import OpenSetSpec, identity_of, load_manifest, parameters_name
 from kyara.pictures.digest import digest_of_bytes
 from kyara.plugins import write
-from kyara.plugins.write import write_backend
+from kyara.plugins.write import write_open_set
 from tests.conftest import MakePlugin
 from tests.support import lines_of
 
 OLD, NEW = b"old parameters", b"new parameters"
 
 
-def spec_of(parameters: bytes, name: str | None = None) -> BackendSpec:
+def spec_of(parameters: bytes, name: str | None = None) -> OpenSetSpec:
     digest = digest_of_bytes(parameters).hex()
     about: dict[str, Any] = dict.fromkeys(("fitted_on", "calibrated_on", "date"), "for a test")
     about |= dict.fromkeys(("slope", "intercept", "at_1", "at_5", "at_10"), 1.0)
-    return BackendSpec(parameters=name or parameters_name(digest), sha256=digest, **about)
+    return OpenSetSpec(parameters=name or parameters_name(digest), sha256=digest, **about)
 
 
 def lay(directory: Path, parameters: bytes, name: str) -> None:
@@ -40,7 +40,7 @@ def lay(directory: Path, parameters: bytes, name: str) -> None:
 
 def held(directory: Path) -> bytes | None:
     """The parameters of the back-end that the plugin has, which must be those it names."""
-    spec = load_manifest(directory).backend
+    spec = load_manifest(directory).open_set
     if spec is None:
         return None
     parameters = (directory / spec.parameters).read_bytes()
@@ -68,18 +68,18 @@ def identity(directory: Path) -> str:
 
 def test_the_new_takes_the_place_of_the_old(plugin: Path) -> None:
     before = identity(plugin)
-    write_backend(plugin, spec_of(NEW), NEW)
+    write_open_set(plugin, spec_of(NEW), NEW)
     assert held(plugin) == NEW
     assert names(plugin) == {"plugin.toml", "model.py", spec_of(NEW).parameters}
     assert identity(plugin) == before
-    write_backend(plugin, spec_of(NEW), NEW)
+    write_open_set(plugin, spec_of(NEW), NEW)
     assert held(plugin) == NEW
 
 
 def test_what_is_not_a_back_end_stays(plugin: Path) -> None:
     for name in ("backend-notes.npz", "colours.npz"):
         (plugin / name).write_bytes(b"mine")
-    write_backend(plugin, spec_of(NEW), NEW)
+    write_open_set(plugin, spec_of(NEW), NEW)
     assert {"backend-notes.npz", "colours.npz"} < names(plugin)
 
 
@@ -91,7 +91,7 @@ def test_killed_at_any_instant_it_has_one_of_them(make_plugin: MakePlugin) -> No
         return directory
 
     def change(directory: Path) -> Callable[[], None]:
-        return lambda: write_backend(directory, spec_of(NEW), NEW)
+        return lambda: write_open_set(directory, spec_of(NEW), NEW)
 
     watched = (files, write)
     total = lines_of(change(fresh("whole")), None, watched)
@@ -125,7 +125,7 @@ def test_a_step_that_fails_leaves_it_as_it_was(
 
     monkeypatch.setattr(Path, "replace", refuse)
     with pytest.raises(OutputError, match="cannot write it: No space left"):
-        write_backend(plugin, spec_of(NEW), NEW)
+        write_open_set(plugin, spec_of(NEW), NEW)
     assert held(plugin) == had
     assert identity(plugin) == before
     assert not [name for name in names(plugin) if name.endswith(".part")]
@@ -141,6 +141,6 @@ def test_an_old_one_that_stays_harms_nobody(plugin: Path, monkeypatch: pytest.Mo
         unlink(path, missing_ok)
 
     monkeypatch.setattr(Path, "unlink", refuse)
-    write_backend(plugin, spec_of(NEW), NEW)
+    write_open_set(plugin, spec_of(NEW), NEW)
     assert held(plugin) == NEW
     assert identity(plugin) == before

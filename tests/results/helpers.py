@@ -42,8 +42,8 @@ def answer(
     if name is None:
         return Answer(path, None, None, error=PictureError("torn", where=path))
     ranked = (
-        Match(best or ("ruby" if name == UNKNOWN else name), score, probability, 0),
-        Match("runner <up>", 0.1, 0.01, 1),
+        Match(best or ("ruby" if name == UNKNOWN else name), score, probability),
+        Match("runner <up>", 0.1, 0.01),
     )
     near = (NearReference(reference, score),)
     return Answer(path, b"d", name, ranked, (near, near), Detection(Box(*box), kind))

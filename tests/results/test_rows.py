@@ -78,7 +78,7 @@ def test_nothing_to_say_is_an_empty_cell_and_null() -> None:
 
 
 def test_a_row_tells_what_was_found_and_done() -> None:
-    best, second = Match("ruby", 0.912345, 0.98765, 4), Match("jade", 0.5, 0.1, 2)
+    best, second = Match("ruby", 0.912345, 0.98765), Match("jade", 0.5, 0.1)
     near = ((NearReference(Path("cast/ruby/1.png"), 0.95),), ())
     answer = Answer(Path("in/a.png"), b"d", "ruby", (best, second), near)
     operation = Operation(Action.COPY, Path("in/a.png"), Path("out/ruby/a.png"), b"d", Status.THERE)
@@ -99,7 +99,7 @@ def test_a_row_tells_what_was_found_and_done() -> None:
 def test_what_went_wrong_is_in_the_row() -> None:
     torn = Answer(Path("a.png"), None, None, error=PictureError("torn", where="a.png"))
     assert row_of(torn, None) == PictureRow("a.png", error="torn")
-    fine = Answer(Path("a.png"), b"d", "ruby", (Match("ruby", 0.9, None, 0),))
+    fine = Answer(Path("a.png"), b"d", "ruby", (Match("ruby", 0.9, None),))
     failed = Operation(
         Action.COPY, Path("a.png"), Path("b"), b"d", Status.FAILED, OutputError("disk full")
     )

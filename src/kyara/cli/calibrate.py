@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kyara.cli.console import progress
+from kyara.cli.judging import JudgeName
 from kyara.cli.options import PATH, encoder_options, open_cache, open_encoder_for, report_skipped
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ Example:
 @click.option("--out", metavar="FILE", type=PATH, help="Where the thresholds are written, as JSON.")
 @click.option(
     "--mode",
-    type=click.Choice(["any", "avg", "plda"]),
+    type=JudgeName(),
     help="As for `kyara sort`, and kept in the file.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print what is written instead of words.")
@@ -49,14 +50,14 @@ def command(
     """
     import msgspec
 
-    from kyara.cli.decision import decision_for
+    from kyara.identify.default import choose_judge
     from kyara.identify.own import calibrate_own, save_own
     from kyara.identify.references import build_gallery
     from kyara.library.cast import read_cast
     from kyara.pictures.find import find_pictures
 
     encoder = open_encoder_for(plugin, device)
-    judge, _ = decision_for(encoder, mode, None, None, always_name=True)
+    judge = choose_judge(encoder, mode).judge
     characters = read_cast(cast)
     total = sum(len(find_pictures([character.folder])) for character in characters)
     bad: list[str] = []
@@ -68,7 +69,7 @@ def command(
                 bad.append(str(picture.error))
 
         gallery = build_gallery(characters, encoder, cache=cache, on_picture=note)
-    calibration = calibrate_own(gallery, encoder, judge)
+    calibration = calibrate_own(gallery, judge)
     if out is not None:
         save_own(calibration, out)
     if as_json:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from kyara.encode.encoder import Encoder
     from kyara.evaluate.dataset import Dataset
     from kyara.evaluate.embed import EmbeddedDataset
-    from kyara.identify.plda import Plda
+    from kyara.identify.plda import PldaModel
 
 EXAMPLE = """
 \b
@@ -49,8 +49,7 @@ TRAIN and DEV are data sets as `kyara evaluate` takes them, without a character 
     "json_file",
     metavar="FILE",
     type=click.Path(path_type=Path),
-    help="Also measure open-set identification on DEV, plain and with the back-end, "
-    "and write it as JSON.",
+    help="Also measure open-set identification on DEV, with every judge, and write it as JSON.",
 )
 @click.option(
     "--bootstrap",
@@ -72,10 +71,10 @@ def command(
     seed: int,
     device: str,
 ) -> int:
-    """Fit the open-set back-end of the plugin in the directory PLUGIN.
+    """Fit the open-set judge of the plugin in the directory PLUGIN.
 
     It decides who is unknown better than a threshold on similarities. Written are its
-    parameters (backend-DIGEST.npz) and the table [backend] of plugin.toml, in place of earlier
+    parameters (backend-DIGEST.npz) and the table [open_set] of plugin.toml, in place of earlier
     ones.
     Needs the extra `evaluate`.
     """
@@ -86,11 +85,11 @@ def command(
     from kyara.evaluate.dataset import load_dataset
     from kyara.extras import optional
     from kyara.manifest import load_manifest
-    from kyara.plugins.write import write_backend
+    from kyara.plugins.write import write_open_set
 
     optional("sklearn")
     if load_manifest(plugin).embedding.similarity != "cosine":
-        what = "a back-end is for a model that compares by the cosine"
+        what = "an open-set judge is for a model that compares by the cosine"
         raise UsageError(what, where=plugin)
     encoder = open_encoder_for(os.fspath(plugin.resolve()), device)
     others, labelled = load_dataset(train), load_dataset(dev)
@@ -103,9 +102,9 @@ def command(
         calibrated_on=_described(dev, labelled),
         seed=seed,
     )
-    write_backend(plugin, spec, plda.to_bytes())
+    write_open_set(plugin, spec, plda.to_bytes())
     click.echo(
-        f"kyara: {encoder.name} has a back-end; log-odds from which on a picture is known: "
+        f"kyara: {encoder.name} has an open-set judge; log-odds from which on a picture is known: "
         f"{spec.at_1} (1 % of the strangers get a name), {spec.at_5} (5 %), {spec.at_10} (10 %)",
         err=True,
     )
@@ -131,7 +130,7 @@ def _measure(
     encoder: Encoder,
     dataset: Dataset,
     embedded: EmbeddedDataset,
-    plda: Plda,
+    plda: PldaModel,
     name: str,
     bootstrap: int,
     seed: int,

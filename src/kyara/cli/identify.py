@@ -5,14 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from kyara.cli.console import Tick, print_table, progress
-from kyara.cli.decision import decision_for
+from kyara.cli.judging import rule_for
 from kyara.cli.main import EXIT_INTERRUPTED
 from kyara.cli.options import (
     CAST_HELP,
@@ -95,7 +94,7 @@ def command(
     """
     from kyara.cli.incoming import STDIN, asked_for
     from kyara.encode.pipeline import embed_pictures
-    from kyara.identify.answer import answer_pictures
+    from kyara.identify.answer import answers_by_picture
     from kyara.identify.references import load_gallery, reference_folders, said_by
 
     listed = STDIN in pictures
@@ -107,29 +106,27 @@ def command(
         open_references(cast, library, plugin, device) as (references, encoder),
         open_cache(no_cache) as cache,
     ):
-        judge, least = decision_for(encoder, mode, threshold, at_fpr, always_name, calibration)
+        rule = rule_for(encoder, mode, threshold, at_fpr, always_name, calibration)
         taking = Taking(sidecars, report, encoder.id)
         gallery, bad_references = load_gallery(references, encoder, cache=cache, progress=progress)
-        answers_of = partial(
-            answer_pictures,
-            gallery=gallery,
-            encoder=encoder,
-            judge=judge,
-            threshold=least,
-            top=max(top, 2),
-            nearest=nearest,
-            said_of=said_by(references),
-        )
         folders = reference_folders(references)
         batches = asked_for(pictures, nul=nul, skip=folders, complain=problems.append)
         try:
             for batch in batches:
                 embedded = embed_pictures([one.path for one in batch], encoder, cache=cache)
+                found = answers_by_picture(
+                    embedded,
+                    gallery,
+                    encoder,
+                    rule,
+                    top=max(top, 2),
+                    nearest=nearest,
+                    said_of=said_by(references),
+                )
                 with _bar(0 if listed else len(batch), output) as tick:
-                    for asked, picture in zip(batch, embedded, strict=True):
-                        answers = list(answers_of([picture]))
+                    for asked, answers in zip(batch, found, strict=True):
                         printer.show(asked, answers)
-                        taking.add(answers, picture.path)
+                        taking.add(answers, asked.path)
                         tick()
         except KeyboardInterrupt:
             printer.finish()

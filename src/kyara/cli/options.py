@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from kyara.cli.decision import decision_options
+from kyara.cli.judging import judge_options
 
 if TYPE_CHECKING:
     from kyara.encode.cache import EmbeddingCache
@@ -69,8 +69,8 @@ def encoder_options(function: F) -> F:
 
 
 def gallery_options(function: F) -> F:
-    """`--refs`, `--library`, and the options of `kyara.cli.decision`."""
-    function = decision_options(function)
+    """`--refs`, `--library`, and the options of `kyara.cli.judging`."""
+    function = judge_options(function)
     for option in (
         click.option(
             "--library",

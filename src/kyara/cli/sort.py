@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kyara.cli.console import print_table, progress
-from kyara.cli.decision import decision_for
+from kyara.cli.judging import rule_for
 from kyara.cli.main import EXIT_INTERRUPTED
 from kyara.cli.options import (
     CAST_HELP,
@@ -107,8 +107,8 @@ def command(
         open_references(cast, library, plugin, device) as (references, encoder),
         open_cache(no_cache) as cache,
     ):
-        judge, least = decision_for(encoder, mode, threshold, at_fpr, always_name, calibration)
-        request = SortRequest(inbox, references, out, judge, least, Action(action), dry_run)
+        rule = rule_for(encoder, mode, threshold, at_fpr, always_name, calibration)
+        request = SortRequest(inbox, references, out, rule, Action(action), dry_run)
         taking = Taking(sidecars, report, encoder.id)
         try:
             result = sort_pictures(request, encoder, cache=cache, progress=progress)

@@ -12,9 +12,9 @@ from kyara.errors import DataError
 from kyara.evaluate.calibrate import Trials, fit_logistic
 from kyara.evaluate.openset import COUNTS, OpenSetTrials, draw_open_set, plda_scores
 from kyara.evaluate.trials import Embedded
-from kyara.identify.decision import RATES
-from kyara.identify.plda import Plda, fit_plda
-from kyara.manifest import BackendSpec, parameters_name
+from kyara.identify.judge import RATES
+from kyara.identify.plda import PldaModel, fit_plda
+from kyara.manifest import OpenSetSpec, parameters_name
 from kyara.pictures.digest import digest_of_bytes
 from kyara.types import FloatArray
 
@@ -30,7 +30,7 @@ class _Meaning:
     thresholds: tuple[float, ...]
 
 
-def fit_on(sources: Mapping[str, Embedded]) -> Plda:
+def fit_on(sources: Mapping[str, Embedded]) -> PldaModel:
     """Fit the model on all sources.
 
     Raises:
@@ -52,13 +52,13 @@ def strangers_of(sources: Mapping[str, Embedded]) -> FloatArray | None:
 
 
 def calibrate_plda(
-    plda: Plda,
+    plda: PldaModel,
     sources: Mapping[str, Embedded],
     *,
     fitted_on: str,
     calibrated_on: str,
     seed: int = 0,
-) -> BackendSpec:
+) -> OpenSetSpec:
     """The probabilities and thresholds of a back-end, and its manifest's table.
 
     Half of the characters of each source have references (1, 3, 5 or 10), the others are
@@ -79,7 +79,7 @@ def calibrate_plda(
     meaning = _meaning(usable)
     at = [round(meaning.slope * t + meaning.intercept, 4) for t in meaning.thresholds]
     digest = digest_of_bytes(plda.to_bytes()).hex()
-    return BackendSpec(
+    return OpenSetSpec(
         parameters=parameters_name(digest),
         sha256=digest,
         fitted_on=fitted_on,
@@ -93,7 +93,7 @@ def calibrate_plda(
     )
 
 
-def _trials(plda: Plda, embedded: Embedded, rng: np.random.Generator) -> OpenSetTrials | None:
+def _trials(plda: PldaModel, embedded: Embedded, rng: np.random.Generator) -> OpenSetTrials | None:
     parts = []
     for n in COUNTS:
         for draw in draw_open_set(embedded, n, _DRAWS, rng):

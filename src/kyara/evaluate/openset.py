@@ -16,8 +16,8 @@ import numpy as np
 from kyara.evaluate.metrics import Mask, Vector, bootstrap
 from kyara.evaluate.protocols import Estimate, Outcome
 from kyara.evaluate.trials import Compare, Embedded, EnrolmentDraw, Indices, draw_enrolment
-from kyara.identify.decision import RATES
-from kyara.identify.plda import Plda
+from kyara.identify.judge import RATES
+from kyara.identify.plda import PldaModel
 from kyara.types import Aggregation, FloatArray
 
 __all__ = ["COUNTS", "OpenSetIdentification", "OpenSetTrials", "draw_open_set", "plda_scores"]
@@ -79,7 +79,9 @@ def draw_open_set(
         yield draw_enrolment(embedded, counts, rng)
 
 
-def plda_scores(embedded: Embedded, draw: EnrolmentDraw, plda: Plda) -> tuple[FloatArray, Mask]:
+def plda_scores(
+    embedded: Embedded, draw: EnrolmentDraw, plda: PldaModel
+) -> tuple[FloatArray, Mask]:
     """As `EnrolmentDraw.scores`, by a back-end."""
     counts = np.diff(draw.starts, append=len(draw.references))
     references = embedded.embeddings[draw.references]
@@ -107,7 +109,7 @@ class OpenSetIdentification:
     """
 
     name: ClassVar[str] = "open_set"
-    plda: Plda | None = None
+    plda: PldaModel | None = None
     strangers: FloatArray | None = None
     counts: tuple[int, ...] = COUNTS
     draws: int = 5

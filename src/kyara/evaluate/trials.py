@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kyara.evaluate.metrics import Mask
-from kyara.identify.gallery import aggregate
+from kyara.identify.judge import best_of, mean_of
 from kyara.types import Aggregation, FloatArray
 
 __all__ = [
@@ -202,7 +202,7 @@ class EnrolmentDraw:
         embeddings = embedded.embeddings
         against = compare(embeddings[self.probes], embeddings[self.references])
         own = embedded.characters[self.probes, None] == self.enrolled[None]
-        return aggregate(against, self.starts, aggregation), own
+        return (best_of if aggregation is Aggregation.ANY else mean_of)(against, self.starts), own
 
 
 def draw_enrolment(embedded: Embedded, counts: Indices, rng: np.random.Generator) -> EnrolmentDraw:

@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from kyara.encode.encoder import Encoder
 from kyara.encode.pipeline import EmbeddedPicture
 from kyara.errors import PictureError
-from kyara.identify.decision import Judge
-from kyara.identify.gallery import Gallery, identify
+from kyara.identify.default import choose_judge
+from kyara.identify.gallery import Gallery
+from kyara.identify.judge import Rule
 from kyara.identify.nearest import NearReference, nearest_references
+from kyara.identify.ranking import ranked
 from kyara.library.said import NOTHING, Said, SaidOf, nothing_said
 from kyara.names import UNKNOWN
-from kyara.types import Detection, Match
+from kyara.types import Detection, FloatArray, Match
 
-__all__ = ["UNKNOWN", "Answer", "answer_pictures", "heed"]
+__all__ = ["UNKNOWN", "Answer", "answer_pictures", "answers_by_picture", "heed"]
+
+_BLOCK = 128
+"""Pictures that are judged at once, at most."""
+
+_PATIENCE = 0.05
+"""Seconds after which a picture does not wait for more of its block."""
 
 
 @dataclass(frozen=True)
@@ -71,44 +82,88 @@ def answer_pictures(
     pictures: Iterable[EmbeddedPicture],
     gallery: Gallery,
     encoder: Encoder,
-    judge: Judge,
-    threshold: float | None,
+    rule: Rule | None = None,
     *,
     top: int = 2,
     nearest: int = 1,
     said_of: SaidOf = nothing_said,
 ) -> Iterator[Answer]:
-    """Identify pictures one by one as they come: an answer for each detection in them, and
-    one, with its error, for a picture that failed.
+    """Identify pictures as they come: an answer for each detection in them, and one, with its
+    error, for a picture that failed. See `answers_by_picture`."""
+    for answers in answers_by_picture(
+        pictures, gallery, encoder, rule, top=top, nearest=nearest, said_of=said_of
+    ):
+        yield from answers
+
+
+def answers_by_picture(
+    pictures: Iterable[EmbeddedPicture],
+    gallery: Gallery,
+    encoder: Encoder,
+    rule: Rule | None = None,
+    *,
+    top: int = 2,
+    nearest: int = 1,
+    said_of: SaidOf = nothing_said,
+) -> Iterator[list[Answer]]:
+    """The answers for each picture, one or more, in the order of the pictures.
+
+    Pictures that come fast are judged together; an answer waits for the rest of its block no
+    longer than a moment, and one more picture.
 
     Args:
-        judge: an aggregation of similarities, or an open-set back-end.
-        threshold: a best score below it means unknown; None: there is always a name.
+        rule: the judge, and from which score on a character is known; by default what
+            `choose_judge` chooses for the encoder, as the command line does.
         top: characters to rank, at least two.
         nearest: references to name of each of them, at least one.
         said_of: what was decided of a picture; the model is only asked about the rest.
     """
+    rule = choose_judge(encoder) if rule is None else rule
+    for block in _blocks(pictures):
+        probes = np.concatenate([picture.embeddings for picture in block])
+        scores = iter(rule.judge.scores(probes, gallery))
+        for picture in block:
+            if picture.digest is None or not picture.detections:
+                yield [Answer(picture.path, picture.digest, None, error=picture.error)]
+                continue
+            said = said_of(picture.digest)
+            answers = []
+            for detection, probe in zip(picture.detections, picture.embeddings, strict=True):
+                kept = _kept(next(scores), gallery, rule, top, said)
+                answers.append(
+                    Answer(
+                        picture.path,
+                        picture.digest,
+                        _decided(kept, rule.threshold, said),
+                        kept,
+                        nearest_references(probe, kept, gallery, encoder, nearest),
+                        detection,
+                        said=said,
+                    )
+                )
+            yield answers
+
+
+def _blocks(pictures: Iterable[EmbeddedPicture]) -> Iterator[list[EmbeddedPicture]]:
+    block: list[EmbeddedPicture] = []
     for picture in pictures:
-        if picture.digest is None or not picture.detections:
-            yield Answer(picture.path, picture.digest, None, error=picture.error)
-            continue
-        said = said_of(picture.digest)
-        # Whom the picture is known to show may be ranked anywhere.
-        wanted = None if said.character is not None else top + len(said.rejected)
-        all_ranked = identify(picture.embeddings, gallery, encoder, judge, wanted)
-        for detection, probe, ranked in zip(
-            picture.detections, picture.embeddings, all_ranked, strict=True
-        ):
-            kept = tuple(heed(ranked, said)[:top])
-            yield Answer(
-                picture.path,
-                picture.digest,
-                _decided(kept, threshold, said),
-                kept,
-                nearest_references(probe, kept, gallery, encoder, nearest),
-                detection,
-                said=said,
-            )
+        if not block:
+            begin = time.monotonic()
+        block.append(picture)
+        if len(block) == _BLOCK or time.monotonic() - begin > _PATIENCE:
+            yield block
+            block = []
+    if block:
+        yield block
+
+
+def _kept(
+    scores: FloatArray, gallery: Gallery, rule: Rule, top: int, said: Said
+) -> tuple[Match, ...]:
+    """The characters to name: whom the picture is known to show may be ranked anywhere."""
+    wanted = top + len(said.rejected)
+    found = ranked(scores, gallery, rule.judge, wanted, also=said.character)
+    return tuple(heed(found, said)[:top])
 
 
 def heed(ranked: Sequence[Match], said: Said) -> list[Match]:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
+from typing import Literal, TypeAlias
 
 from kyara.manifest import CalibrationSpec, Logistic
-from kyara.types import Aggregation, Verification
+from kyara.types import Verification
 
-__all__ = ["in_words", "logistic_for", "probability", "verify"]
+__all__ = ["Aggregated", "curve_for", "in_words", "probability", "verify"]
+
+Aggregated: TypeAlias = Literal["any", "avg"]
+"""How the scores against references became one; a calibration has curves for both."""
 
 
 def probability(score: float, logistic: Logistic) -> float:
@@ -20,24 +24,20 @@ def probability(score: float, logistic: Logistic) -> float:
     return 0.5 * (1.0 + math.tanh(0.5 * (logistic.slope * score + logistic.intercept)))
 
 
-def logistic_for(
-    calibration: CalibrationSpec | None,
-    aggregation: Aggregation | None,
-    references: int | None = None,
+def curve_for(
+    calibration: CalibrationSpec | None, how: Aggregated, references: int | None = None
 ) -> Logistic | None:
-    """The curve for scores of two pictures (None), or aggregated over references.
+    """The curve for scores that were aggregated over references.
 
     Args:
         references: how many the character has; None where one curve must do for all.
     """
     if calibration is None:
         return None
-    if aggregation is None:
-        return calibration.pair
     if references is None or not calibration.by_references:
-        return calibration.any if aggregation is Aggregation.ANY else calibration.avg
+        return calibration.any if how == "any" else calibration.avg
     numbers = [math.log(entry.references) for entry in calibration.by_references]
-    curves = [getattr(entry, aggregation.value) for entry in calibration.by_references]
+    curves = [entry.any if how == "any" else entry.avg for entry in calibration.by_references]
     return _between(numbers, curves, math.log(max(1, references)))
 
 
@@ -72,10 +72,10 @@ def verify(
     Args:
         published: the threshold of those who made the model, for one without calibration.
     """
-    logistic = logistic_for(calibration, None)
-    if logistic is None:
+    if calibration is None:
         return Verification(score, None, None if published is None else score >= published)
-    return Verification(score, probability(score, logistic), score >= logistic.threshold)
+    pair = calibration.pair
+    return Verification(score, probability(score, pair), score >= pair.threshold)
 
 
 def in_words(verification: Verification) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,15 +37,21 @@ def nearest_references(
         matches: characters of the gallery.
         count: references to name of each, at least one; fewer where it has fewer.
     """
-    return tuple(_nearest(probe, match.character, gallery, encoder, count) for match in matches)
+    if not matches:
+        return ()
+    owned = [gallery.references_of(match.character) for match in matches]
+    rows = np.concatenate([gallery.embeddings[own] for own in owned])
+    # All at once: where a network compares them, each question is a run of it.
+    (scores,) = encoder.similarity(probe[np.newaxis], rows)
+    ends = np.cumsum([own.stop - own.start for own in owned])
+    return tuple(
+        _best(part, own, gallery, count)
+        for part, own in zip(np.split(scores, ends[:-1]), owned, strict=True)
+    )
 
 
-def _nearest(
-    probe: FloatArray, character: str, gallery: Gallery, encoder: Encoder, count: int
+def _best(
+    scores: FloatArray, own: slice, gallery: Gallery, count: int
 ) -> tuple[NearReference, ...]:
-    index = bisect_left(gallery.characters, character)
-    start = int(gallery.starts[index])
-    end = start + int(gallery.counts[index])
-    (scores,) = encoder.similarity(probe[np.newaxis], gallery.embeddings[start:end])
     order = np.argsort(-scores, kind="stable")[:count].tolist()
-    return tuple(NearReference(gallery.paths[start + n], float(scores[n])) for n in order)
+    return tuple(NearReference(gallery.paths[own.start + n], float(scores[n])) for n in order)

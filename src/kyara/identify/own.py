@@ -12,16 +12,16 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
 from kyara.encode.encoder import Encoder
 from kyara.errors import DataError, UsageError
 from kyara.files import reading, replaced, writing
-from kyara.identify.decision import RATES, Judge, OpenSet, between
-from kyara.identify.gallery import Gallery, scores_against
-from kyara.types import Aggregation, FloatArray
+from kyara.identify.gallery import Gallery
+from kyara.identify.judge import RATES, Judge
+from kyara.identify.left_out import scores_left_out
+from kyara.types import FloatArray, Thresholds
 
-__all__ = ["Expectation", "OwnCalibration", "calibrate_own", "load_own", "mode_of", "save_own"]
+__all__ = ["Expectation", "OwnCalibration", "calibrate_own", "load_own", "save_own"]
 
 
 class Expectation(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,7 +46,7 @@ class OwnCalibration(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         encoder: its id.
-        mode: `any`, `avg` or `plda`.
+        mode: the name of the judge.
         characters, references: how many there were.
         asked: how many references have another one of their character, so that they could be
             asked for as known.
@@ -63,10 +63,21 @@ class OwnCalibration(msgspec.Struct, frozen=True, kw_only=True):
     at_5: Expectation
     at_10: Expectation
 
-    def threshold(self, fpir: float) -> float:
-        """The score at which about a share `fpir` of the strangers gets a name."""
-        points = (self.at_1.threshold, self.at_5.threshold, self.at_10.threshold)
-        return between(points, fpir)
+    @property
+    def thresholds(self) -> Thresholds:
+        """By about the share of the strangers that get a name."""
+        points = (self.at_1, self.at_5, self.at_10)
+        return Thresholds(RATES, tuple(point.threshold for point in points))
+
+    def require(self, encoder: Encoder, *, where: Path | None = None) -> None:
+        """Let it be used with its own encoder only.
+
+        Raises:
+            UsageError: this is another.
+        """
+        if self.encoder != encoder.id:
+            what = f"this was calibrated for {self.encoder}, not for {encoder.id}"
+            raise UsageError(what, where=where, hint="run kyara calibrate again")
 
 
 @dataclass(frozen=True)
@@ -75,28 +86,24 @@ class _Asked:
     others: FloatArray
 
 
-def mode_of(judge: Judge) -> str:
-    """What `--mode` calls it."""
-    return "plda" if isinstance(judge, OpenSet) else judge.value
-
-
-def calibrate_own(gallery: Gallery, encoder: Encoder, judge: Judge) -> OwnCalibration:
+def calibrate_own(gallery: Gallery, judge: Judge) -> OwnCalibration:
     """Thresholds by leaving out; see the module.
 
     Raises:
-        UsageError: fewer than two characters, or none with two references.
+        UsageError: fewer than two characters, or none with two references; or the judge is for
+            another encoder.
     """
     if len(gallery.characters) < 2 or gallery.counts.max() < 2:
         raise UsageError(
             "too few references to calibrate with",
             hint="two characters are needed, and of one of them two pictures",
         )
-    asked = _ask(gallery, encoder, judge)
+    asked = _ask(gallery, judge)
     falling = np.sort(asked.others)[::-1]
     points = [_expectation(asked, _least(falling, rate)) for rate in RATES]
     return OwnCalibration(
-        encoder=encoder.id,
-        mode=mode_of(judge),
+        encoder=gallery.encoder,
+        mode=judge.name,
         date=datetime.date.today().isoformat(),
         characters=len(gallery.characters),
         references=len(gallery.embeddings),
@@ -107,29 +114,16 @@ def calibrate_own(gallery: Gallery, encoder: Encoder, judge: Judge) -> OwnCalibr
     )
 
 
-def _ask(gallery: Gallery, encoder: Encoder, judge: Judge) -> _Asked:
+def _ask(gallery: Gallery, judge: Judge) -> _Asked:
     """Each reference's score against the rest of its character (-inf if there is none), and
     the best one against another character, shape (n,) each."""
-    own = np.full(len(gallery.embeddings), -np.inf, dtype=np.float32)
-    others = np.empty(len(gallery.embeddings), dtype=np.float32)
-    for index, (start, count) in enumerate(zip(gallery.starts, gallery.counts, strict=True)):
-        rows = np.arange(start, start + count)
-        scores = scores_against(gallery.embeddings[rows], gallery, encoder, judge)
-        others[rows] = np.delete(scores, index, axis=1).max(axis=1)
-        for row in rows if count > 1 else ():
-            rest = _only(gallery, index, np.setdiff1d(rows, row))
-            own[row] = scores_against(gallery.embeddings[[row]], rest, encoder, judge)[0, 0]
-    return _Asked(own, others)
-
-
-def _only(gallery: Gallery, index: int, rows: NDArray[np.intp]) -> Gallery:
-    return Gallery(
-        gallery.encoder,
-        (gallery.characters[index],),
-        gallery.embeddings[rows],
-        np.zeros(1, dtype=np.intp),
-        tuple(gallery.paths[row] for row in rows.tolist()),
-    )
+    owned, others = [], []
+    for rows, scores in scores_left_out(gallery, judge, np.arange(len(gallery.embeddings))):
+        own = (np.arange(len(scores)), gallery.owners[rows])
+        owned.append(scores[own])
+        scores[own] = -np.inf
+        others.append(scores.max(axis=1))
+    return _Asked(np.concatenate(owned), np.concatenate(others))
 
 
 def _least(falling: FloatArray, rate: float) -> float:
@@ -176,9 +170,5 @@ def load_own(path: Path, encoder: Encoder) -> OwnCalibration:
             calibration = msgspec.json.decode(path.read_bytes(), type=OwnCalibration)
     except msgspec.DecodeError as error:
         raise DataError(f"not a calibration: {error}", where=path) from error
-    if calibration.encoder != encoder.id:
-        what = f"this was calibrated for {calibration.encoder}, not for {encoder.id}"
-        raise UsageError(what, where=path, hint="run kyara calibrate again")
-    if calibration.mode not in ("plda", *(how.value for how in Aggregation)):
-        raise DataError(f"not a calibration: mode {calibration.mode!r}", where=path)
+    calibration.require(encoder, where=path)
     return calibration

@@ -1,4 +1,4 @@
-"""A back-end that knows how characters differ: the two-covariance model (PLDA).
+"""How characters differ, as numbers: the two-covariance model (PLDA).
 
 An embedding is taken to be its character's own point plus what differs from picture to
 picture, both normally distributed (Ioffe 2006, "Probabilistic linear discriminant analysis";
@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from kyara.errors import DataError
 from kyara.types import FloatArray
 
-__all__ = ["Enrolled", "Plda", "fit_plda"]
+__all__ = ["Enrolled", "PldaModel", "fit_plda"]
 
 SHRINKAGE = 0.1
 """Of the covariance within characters towards a multiple of the identity, by its mean variance."""
@@ -31,7 +31,7 @@ _PER_CHARACTER = 40  # pictures at most: a character with 300 does not count for
 
 
 @dataclass(frozen=True, eq=False)
-class Plda:
+class PldaModel:
     """The model, in the axes in which both covariances are diagonal.
 
     Attributes:
@@ -91,7 +91,7 @@ class Plda:
         return stream.getvalue()
 
     @classmethod
-    def from_bytes(cls, data: bytes) -> Plda:
+    def from_bytes(cls, data: bytes) -> PldaModel:
         """What `to_bytes` wrote.
 
         Raises:
@@ -102,7 +102,7 @@ class Plda:
                 parts = {key: archive[key] for key in ("mean", "transform", "between")}
             return cls(**{key: np.asarray(part, np.float32) for key, part in parts.items()})
         except Exception as error:  # NumPy and zipfile raise whatever a torn file leads to
-            raise DataError("these are not the parameters of a back-end") from error
+            raise DataError("these are not the parameters of an open-set judge") from error
 
     @cached_property
     def dimension(self) -> int:
@@ -125,7 +125,7 @@ class Enrolled:
         group: the column of each character, shape (c,).
     """
 
-    plda: Plda
+    plda: PldaModel
     linear: FloatArray
     constant: FloatArray
     square: FloatArray
@@ -141,7 +141,7 @@ class Enrolled:
 
 def fit_plda(
     embeddings: FloatArray, characters: NDArray[np.intp], sources: NDArray[np.intp]
-) -> Plda:
+) -> PldaModel:
     """Fit the model by moments.
 
     Characters with one picture say nothing. A character counts alike however many pictures it
@@ -158,7 +158,7 @@ def fit_plda(
     """
     groups = _groups(characters)
     if len(groups) < 2:
-        raise DataError("a back-end needs two characters with two pictures each")
+        raise DataError("an open-set judge needs two characters with two pictures each")
     _, of_source, sizes = np.unique(
         [sources[group[0]] for group in groups], return_inverse=True, return_counts=True
     )
@@ -182,7 +182,7 @@ def fit_plda(
     whiten = vectors * np.maximum(values, 1e-12) ** -0.5
     variances, axes = np.linalg.eigh(whiten.T @ between @ whiten)
     kept = variances > 0  # the others tell no characters apart
-    return Plda(
+    return PldaModel(
         mean.astype(np.float32),
         (whiten @ axes[:, kept]).astype(np.float32),
         variances[kept].astype(np.float32),

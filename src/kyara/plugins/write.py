@@ -8,12 +8,12 @@ from pathlib import Path
 import msgspec
 
 from kyara.files import replaced, writing
-from kyara.manifest import BackendSpec, is_parameters_name, load_manifest, save_manifest
+from kyara.manifest import OpenSetSpec, is_parameters_name, load_manifest, save_manifest
 
-__all__ = ["write_backend"]
+__all__ = ["write_open_set"]
 
 
-def write_backend(directory: Path, spec: BackendSpec, parameters: bytes) -> None:
+def write_open_set(directory: Path, spec: OpenSetSpec, parameters: bytes) -> None:
     """Give the plugin in `directory` the back-end `spec`, in place of an earlier one.
 
     The parameters have a name of their own for each content. So until the manifest is
@@ -28,10 +28,10 @@ def write_backend(directory: Path, spec: BackendSpec, parameters: bytes) -> None
     with writing(directory):
         with replaced(directory / spec.parameters, durable=True) as part:
             part.write_bytes(parameters)
-        save_manifest(msgspec.structs.replace(manifest, backend=spec), directory)
+        save_manifest(msgspec.structs.replace(manifest, open_set=spec), directory)
     stale = {path for path in directory.glob("backend-*.npz") if is_parameters_name(path.name)}
-    if manifest.backend is not None:
-        stale.add(directory / manifest.backend.parameters)
+    if manifest.open_set is not None:
+        stale.add(directory / manifest.open_set.parameters)
     for path in stale - {directory / spec.parameters}:
         with contextlib.suppress(OSError):  # nobody reads it any more
             path.unlink()

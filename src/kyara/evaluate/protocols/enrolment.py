@@ -19,7 +19,7 @@ from kyara.evaluate.protocols.contract import (
     query_means,
 )
 from kyara.evaluate.trials import BLOCK, Compare, Embedded, Indices, draw_enrolment
-from kyara.identify.gallery import aggregate
+from kyara.identify.judge import best_of
 from kyara.types import Aggregation, FloatArray
 
 __all__ = ["Enrolment", "Tiers"]
@@ -219,7 +219,7 @@ def _aggregated(
 ) -> FloatArray:
     """`aggregate` without the excluded scores; -inf where none of a character's is left."""
     if how is Aggregation.ANY:
-        return aggregate(np.where(excluded, np.float32(-np.inf), scores), starts, how)
+        return best_of(np.where(excluded, np.float32(-np.inf), scores), starts)
     kept = ~excluded
     sums = np.add.reduceat(np.where(excluded, 0.0, scores), starts, axis=1, dtype=np.float64)
     counts = np.add.reduceat(kept, starts, axis=1, dtype=np.float64)
