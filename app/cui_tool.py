@@ -24,6 +24,7 @@ try:
     from kyara.encode.pipeline import embed_pictures
     from kyara.errors import PluginError
     from kyara.identify.default import choose_judge
+    from kyara.identify.references import CastReferences
     from kyara.library.cast import read_cast
     from kyara.plugins.discover import open_encoder
     from kyara.sorting import SortRequest, sort_pictures
@@ -122,10 +123,10 @@ def classify(
     Nothing is overwritten, and a second run only does what is new. `identify` is another
     word for this command.
     """
-    cast = read_cast(enroll_config_fn)
+    references = CastReferences(read_cast(enroll_config_fn))
     encoder = _open(model)
     rule = choose_judge(encoder, JUDGES[mode], always_name=True)
-    request = SortRequest(target_dir, cast, result_dir, rule)
+    request = SortRequest(target_dir, references, result_dir, rule)
     with open_cache(no_cache=False) as cache:
         return report_sorted(sort_pictures(request, encoder, cache=cache, progress=progress))
 

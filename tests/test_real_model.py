@@ -13,7 +13,7 @@ import pytest
 from kyara.encode.cache import EmbeddingCache, default_cache_path
 from kyara.encode.pipeline import embed_pictures
 from kyara.identify.answer import answer_pictures
-from kyara.identify.references import build_gallery
+from kyara.identify.references import CastReferences
 from kyara.library.cast import read_cast
 from kyara.plugins.discover import open_encoder
 from kyara.sorting import SortRequest, sort_pictures
@@ -72,10 +72,10 @@ def test_python_answers_as_the_command_does(
     call = ("sort", INBOX, "--refs", CAST, "--out", tmp_path / "out", "--plugin", plugin)
     rows = kyara(*call, "--dry-run", "--json").rows()
     encoder = open_encoder(plugin)
-    request = SortRequest(INBOX, read_cast(CAST), tmp_path / "out", dry_run=True)
+    request = SortRequest(INBOX, CastReferences(read_cast(CAST)), tmp_path / "out", dry_run=True)
     with closing(EmbeddingCache(default_cache_path())) as cache:
         found = sort_pictures(request, encoder, cache=cache)
-        gallery = build_gallery(read_cast(CAST), encoder, cache=cache)
+        gallery = CastReferences(read_cast(CAST)).embedded(encoder, cache).gallery
         paths = [answer.path for answer, _ in found.answers]
         embedded = embed_pictures(paths, encoder, cache=cache)
         answers = list(answer_pictures(embedded, gallery, encoder))

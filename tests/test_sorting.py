@@ -16,6 +16,8 @@ from kyara import sorting
 from kyara.encode.cache import EmbeddingCache
 from kyara.encode.encoder import Encoder
 from kyara.errors import UsageError
+from kyara.identify.references import CastReferences
+from kyara.library.cast import read_cast
 from kyara.organise.plan import Operation, Plan, Status
 from kyara.sorting import SortRequest, SortResult, sort_pictures
 from tests.conftest import draw
@@ -39,7 +41,7 @@ def request_of(
     def make(**changes: object) -> SortRequest:
         settings: dict[str, object] = {
             "inbox": inbox,
-            "cast": kyara.read_cast(cast),
+            "references": CastReferences(read_cast(cast)),
             "out": tmp_path / "out",
             "rule": kyara.choose_judge(encoder, threshold=0.8),
         }

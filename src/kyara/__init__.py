@@ -1,10 +1,12 @@
 """Kyara tells who is drawn in a picture.
 
     >>> import kyara
-    >>> encoder = kyara.open_encoder()
-    >>> gallery = kyara.build_gallery(kyara.read_cast(Path("cast")), encoder)
+    >>> model = kyara.Model()
+    >>> model.compare("a.png", "b.png").probability
+    >>> model.gallery("cast").identify("picture.png")
 
-Names are imported when they are first used: `import kyara` itself costs next to nothing.
+docs/python.md shows the rest. Names are imported when they are first used: `import kyara` itself
+costs next to nothing.
 """
 
 from __future__ import annotations
@@ -13,77 +15,53 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from kyara.encode.encoder import Encoder
-    from kyara.encode.pipeline import EmbeddedPicture, embed_pictures
+    from kyara.encode.pipeline import EmbeddedPicture
     from kyara.errors import KyaraError
-    from kyara.identify.answer import Answer, answer_pictures
-    from kyara.identify.calibration import verify
+    from kyara.identify.answer import Answer
     from kyara.identify.default import choose_judge
-    from kyara.identify.gallery import Gallery
     from kyara.identify.judge import Judge, Rule
-    from kyara.identify.references import build_gallery, gallery_of
-    from kyara.library.cast import read_cast
-    from kyara.library.said import Said
-    from kyara.library.store import Library
+    from kyara.model import Identifier, Library, Model, sort
     from kyara.plugins.discover import open_encoder
-    from kyara.sorting import SortRequest, SortResult, sort_pictures
-    from kyara.types import Aggregation, Box, Detection, Match, Verification
+    from kyara.sorting import SortResult
+    from kyara.types import Box, Detection, Match, Verification
 
 # No name may be that of a sub-package: importing kyara.identify would put it in its place.
 _HOME = {
-    "Aggregation": "kyara.types",
     "Answer": "kyara.identify.answer",
     "Box": "kyara.types",
     "Detection": "kyara.types",
     "EmbeddedPicture": "kyara.encode.pipeline",
-    "Encoder": "kyara.encode.encoder",
-    "Gallery": "kyara.identify.gallery",
+    "Identifier": "kyara.model",
     "Judge": "kyara.identify.judge",
     "KyaraError": "kyara.errors",
-    "Library": "kyara.library.store",
+    "Library": "kyara.model",
     "Match": "kyara.types",
+    "Model": "kyara.model",
     "Rule": "kyara.identify.judge",
-    "Said": "kyara.library.said",
-    "SortRequest": "kyara.sorting",
     "SortResult": "kyara.sorting",
     "Verification": "kyara.types",
-    "answer_pictures": "kyara.identify.answer",
-    "build_gallery": "kyara.identify.references",
     "choose_judge": "kyara.identify.default",
-    "embed_pictures": "kyara.encode.pipeline",
-    "gallery_of": "kyara.identify.references",
     "open_encoder": "kyara.plugins.discover",
-    "read_cast": "kyara.library.cast",
-    "sort_pictures": "kyara.sorting",
-    "verify": "kyara.identify.calibration",
+    "sort": "kyara.model",
 }
 
 __all__ = [
-    "Aggregation",
     "Answer",
     "Box",
     "Detection",
     "EmbeddedPicture",
-    "Encoder",
-    "Gallery",
+    "Identifier",
     "Judge",
     "KyaraError",
     "Library",
     "Match",
+    "Model",
     "Rule",
-    "Said",
-    "SortRequest",
     "SortResult",
     "Verification",
-    "answer_pictures",
-    "build_gallery",
     "choose_judge",
-    "embed_pictures",
-    "gallery_of",
     "open_encoder",
-    "read_cast",
-    "sort_pictures",
-    "verify",
+    "sort",
 ]
 
 

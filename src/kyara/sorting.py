@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, closing, nullcontext
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,15 +13,13 @@ from kyara.encode.pipeline import embed_pictures
 from kyara.errors import PictureError, UsageError
 from kyara.identify.answer import Answer, answer_pictures
 from kyara.identify.judge import Rule
-from kyara.identify.references import load_gallery, reference_folders, said_by
-from kyara.library.cast import CharacterFolder
-from kyara.library.store import Library
+from kyara.identify.references import References
 from kyara.organise.apply import apply_plan
 from kyara.organise.plan import Action, Filing, Operation, Plan, Status, make_plan
 from kyara.organise.undo import recover
 from kyara.pictures.find import find_pictures
 from kyara.pictures.state import FileState
-from kyara.types import Progress
+from kyara.types import Progress, silent
 
 __all__ = ["SortRequest", "SortResult", "carry_out", "sort_pictures"]
 
@@ -32,14 +29,14 @@ class SortRequest:
     """What is to be sorted, against what, and where to.
 
     Attributes:
-        cast: the characters and their references; or a library, whose decisions bind: a
-            picture goes where it was said to belong, and one to be ignored is left.
+        references: the characters. What was said of a picture binds: it goes where it was
+            said to belong, and one to be ignored is left.
         rule: the judge, and from which score on a character is known; by default what
             `choose_judge` chooses for the encoder, as the command line does.
     """
 
     inbox: Path
-    cast: Sequence[CharacterFolder] | Library
+    references: References
     out: Path
     rule: Rule | None = None
     action: Action = Action.COPY
@@ -62,16 +59,12 @@ class SortResult:
     interrupted: bool = False
 
 
-def _silent(_label: str, _total: int) -> AbstractContextManager[Callable[[], None]]:
-    return nullcontext(lambda: None)
-
-
 def sort_pictures(
     request: SortRequest,
     encoder: Encoder,
     *,
     cache: EmbeddingCache | None = None,
-    progress: Progress = _silent,
+    progress: Progress = silent,
 ) -> SortResult:
     """Identify the pictures of the inbox; then copy, move or link them, unless a dry run.
 
@@ -117,7 +110,7 @@ def sort_pictures(
 
 
 def carry_out(
-    plan: Plan, *, cache: EmbeddingCache | None = None, progress: Progress = _silent
+    plan: Plan, *, cache: EmbeddingCache | None = None, progress: Progress = silent
 ) -> tuple[list[Operation], bool]:
     """Apply the plan; returns the operations that were begun, and whether Ctrl-C came.
 
@@ -142,8 +135,8 @@ def carry_out(
 
 def _passed_over(request: SortRequest) -> list[Path]:
     inbox = os.path.realpath(request.inbox)
-    references = reference_folders(request.cast)
-    return [request.out, *(f for f in references if os.path.realpath(f) != inbox)]
+    folders = request.references.folders
+    return [request.out, *(f for f in folders if os.path.realpath(f) != inbox)]
 
 
 def _check_places(request: SortRequest) -> None:
@@ -163,13 +156,13 @@ def _identify_all(
     cache: EmbeddingCache | None,
     progress: Progress,
 ) -> tuple[list[Answer], list[PictureError]]:
-    gallery, bad_references = load_gallery(request.cast, encoder, cache=cache, progress=progress)
+    references = request.references.embedded(encoder, cache, progress)
     answers = []
     with progress("pictures", len(paths)) as tick:
         embedded = embed_pictures(paths, encoder, cache=cache)
         for answer in answer_pictures(
-            embedded, gallery, encoder, request.rule, said_of=said_by(request.cast)
+            embedded, references.gallery, encoder, request.rule, said_of=references.said
         ):
             answers.append(answer)
             tick()
-    return answers, bad_references
+    return answers, list(references.failed)

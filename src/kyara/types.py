@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, TypeAlias
@@ -22,6 +22,7 @@ __all__ = [
     "Progress",
     "Thresholds",
     "Verification",
+    "silent",
 ]
 
 FloatArray: TypeAlias = NDArray[np.float32]
@@ -29,6 +30,11 @@ PixelArray: TypeAlias = NDArray[np.uint8]
 
 Progress: TypeAlias = Callable[[str, int], AbstractContextManager[Callable[[], None]]]
 """Opens a progress bar of that label and length; its value is called once per item."""
+
+
+def silent(_label: str, _total: int) -> AbstractContextManager[Callable[[], None]]:
+    """The `Progress` that shows nothing."""
+    return nullcontext(lambda: None)
 
 
 class Aggregation(StrEnum):

@@ -47,6 +47,17 @@ def test_sort_takes_what_it_wrote(
     assert "calibrated for --mode avg" in wrong.err
 
 
+def test_a_library_stands_for_its_references(
+    kyara: Kyara, cast: Path, tiny_plugin: Path, tmp_path: Path
+) -> None:
+    library = tmp_path / "cast.kyara"
+    assert kyara("library", "create", library, "--plugin", tiny_plugin).code == 0
+    assert kyara("library", "add", library, cast, "--cast").code == 0
+    of_library = kyara("calibrate", "--library", library, "--json").json()
+    assert of_library == kyara("calibrate", cast, "--plugin", tiny_plugin, "--json").json()
+    assert kyara("calibrate").code == 2
+
+
 def test_other_models_and_files_are_refused(
     kyara: Kyara, cast: Path, inbox: Path, tiny_plugin: Path, tmp_path: Path
 ) -> None:

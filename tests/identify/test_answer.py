@@ -13,7 +13,7 @@ from kyara.identify.answer import UNKNOWN, Answer, answer_pictures
 from kyara.identify.default import choose_judge, judge_named
 from kyara.identify.gallery import Gallery
 from kyara.identify.judge import Any, Rule
-from kyara.identify.references import build_gallery
+from kyara.identify.references import CastReferences
 from kyara.library.cast import read_cast
 from kyara.library.said import NOTHING, Said
 from kyara.plugins.discover import open_encoder
@@ -29,7 +29,7 @@ def encoder(tiny_plugin: Path) -> Encoder:
 
 @pytest.fixture
 def gallery(cast: Path, encoder: Encoder) -> Gallery:
-    return build_gallery(read_cast(cast), encoder)
+    return CastReferences(read_cast(cast)).embedded(encoder).gallery
 
 
 def answers(
@@ -90,7 +90,8 @@ def test_bad_pictures_are_answered_with_their_error(
 
 
 def test_a_cast_of_one_has_no_runner_up(tmp_path: Path, cast: Path, encoder: Encoder) -> None:
-    gallery = build_gallery([c for c in read_cast(cast) if c.name == "ruby"], encoder)
+    ruby = [c for c in read_cast(cast) if c.name == "ruby"]
+    gallery = CastReferences(ruby).embedded(encoder).gallery
     (answer,) = answers([draw(tmp_path / "x.png", "ruby", 5)], gallery, encoder, 0.8)
     assert answer.runner_up is None
 

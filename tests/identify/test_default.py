@@ -17,7 +17,7 @@ from kyara.identify.default import JUDGES, choose_judge, default_judge, judge_na
 from kyara.identify.gallery import Gallery
 from kyara.identify.judge import Judge, Rule
 from kyara.identify.own import calibrate_own
-from kyara.identify.references import build_gallery
+from kyara.identify.references import CastReferences
 from kyara.library.cast import read_cast
 from kyara.plugins.discover import open_encoder
 from kyara.types import FloatArray
@@ -73,7 +73,7 @@ def test_what_does_not_go_together(encoder: Encoder) -> None:
 def test_own_thresholds_are_for_their_judge_and_encoder(
     encoder: Encoder, shipped: Encoder, cast: Path
 ) -> None:
-    gallery = build_gallery(read_cast(cast), encoder)
+    gallery = CastReferences(read_cast(cast)).embedded(encoder).gallery
     own = calibrate_own(gallery, judge_named(encoder, "avg"))
     assert named(choose_judge(encoder, own=own)) == ("avg", own.thresholds.at(0.1))
     assert named(choose_judge(encoder, own=own, at_fpir=0.01)) == ("avg", own.at_1.threshold)
@@ -114,7 +114,7 @@ def test_a_fourth_judge_is_a_class_and_an_entry(
     rule = choose_judge(encoder, "worst")
     judge: Judge = rule.judge
     assert named(rule) == ("worst", 0.7)
-    gallery = build_gallery(read_cast(cast), encoder)
+    gallery = CastReferences(read_cast(cast)).embedded(encoder).gallery
     paths = [draw(tmp_path / "x.png", "jade", 5), draw(tmp_path / "y.png", "stranger", 5)]
     known, stranger = answer_pictures(embed_pictures(paths, encoder), gallery, encoder, rule)
     assert (known.character, stranger.character) == ("jade", "unknown")

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import pytest
 
 from kyara.encode.encoder import Encoder
-from kyara.encode.pipeline import EmbeddedPicture
 from kyara.errors import UsageError
-from kyara.identify.references import build_gallery
+from kyara.identify.references import CastReferences
 from kyara.library.cast import read_cast
 from kyara.plugins.discover import open_encoder
 from tests.conftest import draw
@@ -29,29 +30,34 @@ def write_json(path: Path, content: object) -> Path:
 
 def test_every_good_reference_is_in_the_gallery(cast: Path, encoder: Encoder) -> None:
     (cast / "ruby" / "torn.png").write_bytes(TORN)
-    told: list[EmbeddedPicture] = []
-    gallery = build_gallery(read_cast(cast), encoder, on_picture=told.append)
+    told: list[str] = []
+
+    def progress(label: str, total: int) -> AbstractContextManager[Callable[[], None]]:
+        return nullcontext(lambda: told.append(f"{label} of {total}"))
+
+    references = CastReferences(read_cast(cast)).embedded(encoder, None, progress)
+    gallery = references.gallery
     assert gallery.encoder == encoder.id
     assert gallery.characters == ("azure", "jade", "ruby")
     assert gallery.counts.tolist() == [3, 3, 3]
     for character in ("azure", "jade", "ruby"):
         assert sum(path.parent.name == character for path in gallery.paths) == 3
-    assert len(told) == 10
-    (bad,) = [picture for picture in told if picture.error is not None]
-    assert bad.path == cast / "ruby" / "torn.png"
+    assert told == ["references of 10"] * 10
+    (bad,) = references.failed
+    assert bad.where == str(cast / "ruby" / "torn.png")
 
 
 def test_a_character_without_a_usable_picture_is_an_error(cast: Path, encoder: Encoder) -> None:
     (cast / "nobody").mkdir()
     with pytest.raises(UsageError, match="'nobody' has no usable picture"):
-        build_gallery(read_cast(cast), encoder)
+        CastReferences(read_cast(cast)).embedded(encoder)
     (cast / "nobody" / "torn.png").write_bytes(TORN)
     with pytest.raises(UsageError, match=r"'nobody' has no usable picture .*add a reference"):
-        build_gallery(read_cast(cast), encoder)
+        CastReferences(read_cast(cast)).embedded(encoder)
 
 
 def test_two_names_for_one_folder_are_two_characters(tmp_path: Path, encoder: Encoder) -> None:
     draw(tmp_path / "refs" / "a.png", "ruby")
     refs = str(tmp_path / "refs")
     cast = read_cast(write_json(tmp_path / "cast.json", {"Ruby": refs, "Rubin": refs}))
-    assert build_gallery(cast, encoder).characters == ("Rubin", "Ruby")
+    assert CastReferences(cast).embedded(encoder).gallery.characters == ("Rubin", "Ruby")

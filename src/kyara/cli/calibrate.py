@@ -9,22 +9,29 @@ import click
 
 from kyara.cli.console import progress
 from kyara.cli.judging import JudgeName
-from kyara.cli.options import PATH, encoder_options, open_cache, open_encoder_for, report_skipped
+from kyara.cli.options import PATH, encoder_options, open_cache, open_references, report_skipped
 
 if TYPE_CHECKING:
-    from kyara.encode.pipeline import EmbeddedPicture
     from kyara.identify.own import Expectation, OwnCalibration
 
 EXAMPLE = """
 \b
 Example:
     kyara calibrate cast --out cast.json
+    kyara calibrate --library cast.kyara --out cast.json
     kyara sort inbox --refs cast --out sorted --calibration cast.json --at-fpr 5%
 """
 
 
 @click.command("calibrate", epilog=EXAMPLE)
-@click.argument("cast", type=PATH)
+@click.argument("cast", type=PATH, required=False)
+@click.option(
+    "--library",
+    metavar="FILE",
+    envvar="KYARA_LIBRARY",
+    type=PATH,
+    help="Instead of CAST: the references of a library (see `kyara library`).",
+)
 @click.option("--out", metavar="FILE", type=PATH, help="Where the thresholds are written, as JSON.")
 @click.option(
     "--mode",
@@ -34,7 +41,8 @@ Example:
 @click.option("--json", "as_json", is_flag=True, help="Print what is written instead of words.")
 @encoder_options
 def command(
-    cast: Path,
+    cast: Path | None,
+    library: Path | None,
     out: Path | None,
     mode: str | None,
     as_json: bool,
@@ -52,31 +60,22 @@ def command(
 
     from kyara.identify.default import choose_judge
     from kyara.identify.own import calibrate_own, save_own
-    from kyara.identify.references import build_gallery
-    from kyara.library.cast import read_cast
-    from kyara.pictures.find import find_pictures
 
-    encoder = open_encoder_for(plugin, device)
-    judge = choose_judge(encoder, mode).judge
-    characters = read_cast(cast)
-    total = sum(len(find_pictures([character.folder])) for character in characters)
-    bad: list[str] = []
-    with open_cache(no_cache) as cache, progress("references", total) as tick:
-
-        def note(picture: EmbeddedPicture) -> None:
-            tick()
-            if picture.error is not None:
-                bad.append(str(picture.error))
-
-        gallery = build_gallery(characters, encoder, cache=cache, on_picture=note)
-    calibration = calibrate_own(gallery, judge)
+    with (
+        open_references(cast, library, plugin, device) as (references, encoder),
+        open_cache(no_cache) as cache,
+    ):
+        judge = choose_judge(encoder, mode).judge
+        known = references.embedded(encoder, cache, progress)
+    calibration = calibrate_own(known.gallery, judge)
     if out is not None:
         save_own(calibration, out)
     if as_json:
         click.echo(msgspec.json.encode(calibration).decode())
     else:
         _say(calibration)
-    return report_skipped(bad, total)
+    failed = [str(error) for error in known.failed]
+    return report_skipped(failed, len(set(known.gallery.paths)) + len(failed))
 
 
 def _say(calibration: OwnCalibration) -> None:

@@ -95,7 +95,6 @@ def command(
     from kyara.cli.incoming import STDIN, asked_for
     from kyara.encode.pipeline import embed_pictures
     from kyara.identify.answer import answers_by_picture
-    from kyara.identify.references import load_gallery, reference_folders, said_by
 
     listed = STDIN in pictures
     if nul and not listed:
@@ -108,20 +107,19 @@ def command(
     ):
         rule = rule_for(encoder, mode, threshold, at_fpr, always_name, calibration)
         taking = Taking(sidecars, report, encoder.id)
-        gallery, bad_references = load_gallery(references, encoder, cache=cache, progress=progress)
-        folders = reference_folders(references)
-        batches = asked_for(pictures, nul=nul, skip=folders, complain=problems.append)
+        known = references.embedded(encoder, cache, progress)
+        batches = asked_for(pictures, nul=nul, skip=known.folders, complain=problems.append)
         try:
             for batch in batches:
                 embedded = embed_pictures([one.path for one in batch], encoder, cache=cache)
                 found = answers_by_picture(
                     embedded,
-                    gallery,
+                    known.gallery,
                     encoder,
                     rule,
                     top=max(top, 2),
                     nearest=nearest,
-                    said_of=said_by(references),
+                    said_of=known.said,
                 )
                 with _bar(0 if listed else len(batch), output) as tick:
                     for asked, answers in zip(batch, found, strict=True):
@@ -135,8 +133,8 @@ def command(
     printer.finish()
     if not printer.pictures and not problems and not listed:
         raise UsageError("no pictures are here", where=pictures[0])
-    total = printer.pictures + len(problems) + len(bad_references)
-    problems = [*bad_references, *problems, *printer.errors]
+    total = printer.pictures + len(problems) + len(known.failed)
+    problems = [*known.failed, *problems, *printer.errors]
     taken = taking.finish()
     return report_skipped([str(problem) for problem in problems], total) or taken
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -14,7 +14,7 @@ from kyara.cli.judging import judge_options
 if TYPE_CHECKING:
     from kyara.encode.cache import EmbeddingCache
     from kyara.encode.encoder import Encoder
-    from kyara.library.cast import CharacterFolder
+    from kyara.identify.references import References
     from kyara.library.store import Library
 
 __all__ = [
@@ -113,21 +113,22 @@ def open_encoder_of(library: Library, plugin: str | None, device: str) -> Encode
 @contextmanager
 def open_references(
     cast: Path | None, library: Path | None, plugin: str | None, device: str
-) -> Iterator[tuple[Sequence[CharacterFolder] | Library, Encoder]]:
+) -> Iterator[tuple[References, Encoder]]:
     """The references that `--refs` or `--library` names, and the encoder that goes with them.
 
     Raises:
         click.UsageError: neither is given.
     """
+    from kyara.identify.references import CastReferences, LibraryReferences
     from kyara.library.cast import read_cast
     from kyara.library.store import Library
 
     if cast is not None:  # also where KYARA_LIBRARY names a library: the option is nearer
         encoder = open_encoder_for(plugin, device)
-        yield read_cast(cast), encoder
+        yield CastReferences(read_cast(cast)), encoder
     elif library is not None:
         with Library.open(library) as opened:
-            yield opened, open_encoder_of(opened, plugin, device)
+            yield LibraryReferences(opened), open_encoder_of(opened, plugin, device)
     else:
         raise click.UsageError("give the references: --refs CAST or --library FILE")
 

@@ -1,10 +1,12 @@
-"""From references to a gallery; they come from a cast of folders, or a library."""
+"""Where references come from: a cast of folders, a library, or whoever embedded them before."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
@@ -14,46 +16,147 @@ from kyara.encode.pipeline import EmbeddedPicture, embed_pictures
 from kyara.errors import PictureError, UsageError, printable
 from kyara.identify.gallery import Gallery
 from kyara.library.cast import CharacterFolder
-from kyara.library.said import SaidOf, nothing_said
+from kyara.library.said import Said, SaidOf, nothing_said
 from kyara.library.store import Library, RootKind
 from kyara.pictures.find import find_pictures
-from kyara.types import Progress
+from kyara.types import Progress, silent
 
 __all__ = [
-    "build_gallery",
-    "gallery_of",
-    "load_gallery",
-    "reference_folders",
-    "said_by",
+    "CastReferences",
+    "EmbeddedReferences",
+    "LibraryReferences",
+    "References",
 ]
 
 
-def build_gallery(
-    cast: Sequence[CharacterFolder],
-    encoder: Encoder,
-    *,
-    cache: EmbeddingCache | None = None,
-    on_picture: Callable[[EmbeddedPicture], None] = lambda _picture: None,
-) -> Gallery:
-    """Embed all references.
+class References(Protocol):
+    """The characters to identify against, and what was said of pictures before."""
 
-    Args:
-        on_picture: told of each reference, also of those that cannot be used.
+    @property
+    def folders(self) -> list[Path]:
+        """The folders that hold nothing but references: no inbox is looked for there."""
+        ...
 
-    Raises:
-        UsageError: a character has no usable reference.
+    def said(self, digest: bytes, /) -> Said:
+        """What was said of the picture with that digest."""
+        ...
+
+    def embedded(
+        self,
+        encoder: Encoder,
+        cache: EmbeddingCache | None = None,
+        progress: Progress = silent,
+        /,
+    ) -> EmbeddedReferences:
+        """All of them, embedded.
+
+        Raises:
+            UsageError: a character has no usable reference, or there is none at all, or they are
+                of another encoder.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class EmbeddedReferences:
+    """References as a gallery.
+
+    Attributes:
+        gallery: what probes are compared with.
+        failed: why some could not be used.
+        folders, said: as `References` has them.
     """
-    paths: list[Path] = []
-    names: list[str] = []
-    for character in cast:
-        found = find_pictures([character.folder])
-        paths += found
-        names += [character.name] * len(found)
-    references = []
-    for name, picture in zip(names, embed_pictures(paths, encoder, cache=cache), strict=True):
-        on_picture(picture)
-        references += [(name, picture.path, row) for row in picture.embeddings]
-    usable = {name for name, _, _ in references}
+
+    gallery: Gallery
+    failed: tuple[PictureError, ...] = ()
+    folders: list[Path] = field(default_factory=list)
+    said: SaidOf = nothing_said
+
+    def embedded(
+        self,
+        _encoder: Encoder,
+        _cache: EmbeddingCache | None = None,
+        _progress: Progress = silent,
+        /,
+    ) -> EmbeddedReferences:
+        """Itself."""
+        return self
+
+
+@dataclass(frozen=True)
+class CastReferences:
+    """A folder of pictures for each character; nothing was said of any picture."""
+
+    cast: Sequence[CharacterFolder]
+
+    @property
+    def folders(self) -> list[Path]:
+        """The characters' folders."""
+        return [character.folder for character in self.cast]
+
+    def said(self, digest: bytes) -> Said:
+        """Nothing."""
+        return nothing_said(digest)
+
+    def embedded(
+        self,
+        encoder: Encoder,
+        cache: EmbeddingCache | None = None,
+        progress: Progress = silent,
+        /,
+    ) -> EmbeddedReferences:
+        """All pictures in the folders, embedded; see `References`."""
+        listed = [(c.name, path) for c in self.cast for path in find_pictures([c.folder])]
+        names = [name for name, _ in listed]
+        pictures = embed_pictures([path for _, path in listed], encoder, cache=cache)
+        with progress("references", len(listed)) as tick:
+            found = list(_ticked(pictures, tick))
+        failed = [picture.error for picture in found if picture.error is not None]
+        gallery = _gallery_from(self.cast, zip(names, found, strict=True), encoder.id)
+        return EmbeddedReferences(gallery, tuple(failed), self.folders)
+
+
+@dataclass(frozen=True)
+class LibraryReferences:
+    """An open library: its references are embedded, and its decisions bind."""
+
+    library: Library
+
+    @property
+    def folders(self) -> list[Path]:
+        """Those that were added as a character's, or as a cast, and are there."""
+        roots = (root.path for root in self.library.roots() if root.kind is not RootKind.PICTURES)
+        return [path for path in roots if os.path.isdir(path)]  # noqa: PTH112 (see find_pictures)
+
+    def said(self, digest: bytes) -> Said:
+        """What a person, or an import, said of it."""
+        return self.library.said(digest)
+
+    def embedded(
+        self,
+        encoder: Encoder,
+        _cache: EmbeddingCache | None = None,
+        _progress: Progress = silent,
+        /,
+    ) -> EmbeddedReferences:
+        """The library's; neither the pictures nor a model are needed. See `References`."""
+        self.library.require(encoder)
+        return EmbeddedReferences(_gallery_of(self.library), (), self.folders, self.said)
+
+
+def _ticked(
+    pictures: Iterable[EmbeddedPicture], tick: Callable[[], None]
+) -> Iterator[EmbeddedPicture]:
+    for picture in pictures:
+        tick()
+        yield picture
+
+
+def _gallery_from(
+    cast: Sequence[CharacterFolder], references: Iterable[tuple[str, EmbeddedPicture]], encoder: str
+) -> Gallery:
+    rows = [(name, picture.path, row) for name, picture in references for row in picture.embeddings]
+    usable = {name for name, _, _ in rows}
     for character in cast:
         if character.name not in usable:
             raise UsageError(
@@ -61,15 +164,10 @@ def build_gallery(
                 where=character.folder,
                 hint="add a reference, or remove the character",
             )
-    return Gallery.build(encoder.id, references)
+    return Gallery.build(encoder, rows)
 
 
-def gallery_of(library: Library) -> Gallery:
-    """The references of a library. Neither the pictures nor a model are needed.
-
-    Raises:
-        UsageError: it has none.
-    """
+def _gallery_of(library: Library) -> Gallery:
     found = library.references()
     if not found.characters:
         raise UsageError(
@@ -85,44 +183,3 @@ def gallery_of(library: Library) -> Gallery:
         np.searchsorted(found.characters, characters),
         found.paths,
     )
-
-
-def said_by(cast: Sequence[CharacterFolder] | Library) -> SaidOf:
-    """What was decided of pictures before: of a folder of references, nothing."""
-    return cast.said if isinstance(cast, Library) else nothing_said
-
-
-def reference_folders(cast: Sequence[CharacterFolder] | Library) -> list[Path]:
-    """The folders that hold nothing but references."""
-    if not isinstance(cast, Library):
-        return [character.folder for character in cast]
-    named = (root.path for root in cast.roots() if root.kind is not RootKind.PICTURES)
-    return [path for path in named if os.path.isdir(path)]  # noqa: PTH112 (see find_pictures)
-
-
-def load_gallery(
-    cast: Sequence[CharacterFolder] | Library,
-    encoder: Encoder,
-    *,
-    cache: EmbeddingCache | None,
-    progress: Progress,
-) -> tuple[Gallery, list[PictureError]]:
-    """The gallery of a cast or library, and why some references could not be used.
-
-    Raises:
-        UsageError: a character has no usable reference, or the library has none, or is of
-            another encoder.
-    """
-    if isinstance(cast, Library):
-        cast.require(encoder)
-        return gallery_of(cast), []
-    bad: list[PictureError] = []
-    references = sum(len(find_pictures([character.folder])) for character in cast)
-    with progress("references", references) as tick:
-
-        def note(picture: EmbeddedPicture) -> None:
-            tick()
-            if picture.error is not None:
-                bad.append(picture.error)
-
-        return build_gallery(cast, encoder, cache=cache, on_picture=note), bad

@@ -112,6 +112,11 @@ class Database:
                 self._connection.execute("ROLLBACK")
             raise
 
+    def version(self) -> tuple[int, int]:
+        """Another pair than before, if this process or another has written in the meantime."""
+        (others,) = self.row("PRAGMA data_version")
+        return int(others), self._connection.total_changes
+
     def close(self) -> None:
         """Close the file; nothing is done with it afterwards."""
         self._connection.close()

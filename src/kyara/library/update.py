@@ -7,8 +7,7 @@ so an interrupted run has lost nothing, and the same command goes on from there.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -23,7 +22,7 @@ from kyara.library.scan import Seen, is_away, known_places, lost_places, scan
 from kyara.library.store import Library, Root, RootKind
 from kyara.pictures.digest import digest_of_file
 from kyara.pictures.state import FileState
-from kyara.types import Progress
+from kyara.types import Progress, silent
 
 __all__ = ["Updated", "add", "embed_again", "update"]
 
@@ -75,17 +74,13 @@ class _Found:
     embedded: EmbeddedPicture | None = None
 
 
-def _silent(_label: str, _total: int) -> AbstractContextManager[Callable[[], None]]:
-    return nullcontext(lambda: None)
-
-
 def add(
     library: Library,
     roots: Sequence[Root],
     encoder: Encoder,
     *,
     cache: EmbeddingCache | None = None,
-    progress: Progress = _silent,
+    progress: Progress = silent,
 ) -> Updated:
     """Add folders and files, now and for every later `update`.
 
@@ -108,7 +103,7 @@ def update(
     encoder: Encoder,
     *,
     cache: EmbeddingCache | None = None,
-    progress: Progress = _silent,
+    progress: Progress = silent,
     read_all: bool = False,
 ) -> Updated:
     """Look again at everything that was added.
@@ -132,7 +127,7 @@ def embed_again(
     plugin: str,
     *,
     cache: EmbeddingCache | None = None,
-    progress: Progress = _silent,
+    progress: Progress = silent,
 ) -> Updated:
     """Make `encoder` the library's, and embed all pictures that are still somewhere.
 

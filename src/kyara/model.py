@@ -1,0 +1,345 @@
+"""Kyara for Python: open a model, compare, identify, sort; pictures in any form.
+
+    >>> import kyara
+    >>> model = kyara.Model()
+    >>> model.compare("a.png", "b.png").probability
+    >>> model.gallery("cast").identify("picture.png")
+    >>> kyara.sort("inbox", model.gallery("cast"), out="sorted")
+
+What is not said is chosen as the command line chooses it.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import Self, TypeAlias, cast
+
+import numpy as np
+
+from kyara.encode.cache import EmbeddingCache, default_cache_path
+from kyara.encode.device import parse_device
+from kyara.encode.encoder import Encoder
+from kyara.encode.pipeline import EmbeddedPicture, embed_pictures
+from kyara.errors import DataError, UsageError
+from kyara.identify.answer import Answer, answer_pictures
+from kyara.identify.calibration import verify
+from kyara.identify.default import choose_judge
+from kyara.identify.gallery import Gallery
+from kyara.identify.judge import Rule
+from kyara.identify.references import (
+    CastReferences,
+    EmbeddedReferences,
+    LibraryReferences,
+)
+from kyara.library.cast import read_cast
+from kyara.library.decisions import Decisions
+from kyara.library.store import Library as OpenLibrary
+from kyara.library.store import Root, RootKind
+from kyara.library.update import Updated, add
+from kyara.organise.plan import Action
+from kyara.pictures.source import PictureLike
+from kyara.plugins.discover import DEFAULT_PLUGIN, open_encoder
+from kyara.sorting import SortRequest, SortResult, sort_pictures
+from kyara.types import FloatArray, Verification
+
+__all__ = ["CastLike", "Identifier", "Library", "Model", "sort"]
+
+CastLike: TypeAlias = "str | os.PathLike[str] | Mapping[str, Sequence[PictureLike]]"
+"""What stands for a cast: a folder with a folder of pictures for each character, a JSON file
+that names the folders, or the pictures by the character's name."""
+
+_log = logging.getLogger(__name__)
+
+
+class Model:
+    """A model that tells drawn characters apart.
+
+    Attributes:
+        plugin: the name or directory that it was opened by.
+        encoder: what turns pictures into embeddings.
+
+    Raises:
+        PluginError: there is no such plugin, or it is not as it should be.
+        DeviceError: the device asked for is not there.
+    """
+
+    def __init__(
+        self,
+        plugin: str | os.PathLike[str] = DEFAULT_PLUGIN,
+        *,
+        device: str = "cpu",
+        cache: bool = True,
+    ) -> None:
+        """Open a model; its network is loaded when it is first needed.
+
+        Args:
+            plugin: a name from `kyara plugins`, or a plugin's directory.
+            device: `cpu`, `cuda` or `cuda:N`.
+            cache: use and keep embeddings of earlier runs, as the command line does.
+        """
+        self.plugin = os.fspath(plugin)
+        self.encoder: Encoder = open_encoder(self.plugin, parse_device(device))
+        self._wants_cache = cache
+
+    def __repr__(self) -> str:
+        return f"Model({self.encoder.id!r})"
+
+    def embed(self, pictures: PictureLike | Iterable[PictureLike]) -> list[EmbeddedPicture]:
+        """The figures in one or several pictures, with an embedding for each.
+
+        A picture that cannot be used has no figures and says why in `error`.
+
+        Raises:
+            UsageError: what is no picture at all is among them.
+        """
+        return list(embed_pictures(_several(pictures), self.encoder, cache=self._cache))
+
+    def compare(self, a: PictureLike, b: PictureLike) -> Verification:
+        """Do two pictures show the same character? Of several figures, the two most alike.
+
+        Raises:
+            PictureError: one of them cannot be read.
+        """
+        first, second = (_embeddings_of(picture) for picture in self.embed([a, b]))
+        best = float(self.encoder.similarity(first, second).max())
+        return verify(best, self.encoder.calibration, self.encoder.published_threshold)
+
+    def gallery(
+        self,
+        characters: CastLike,
+        *,
+        judge: str | None = None,
+        threshold: float | None = None,
+        at_fpir: float | None = None,
+        always_name: bool = False,
+    ) -> Identifier:
+        """The characters to identify against.
+
+        Args:
+            characters: see `CastLike`.
+            judge, threshold, at_fpir, always_name: as the options of `kyara identify`; see
+                `kyara.choose_judge`.
+
+        Raises:
+            UsageError: a character has no usable picture, or there are none.
+        """
+        rule = choose_judge(
+            self.encoder, judge, threshold=threshold, at_fpir=at_fpir, always_name=always_name
+        )
+        return Identifier(self, self._embedded(characters), rule)
+
+    def _embedded(self, characters: CastLike) -> EmbeddedReferences:
+        if not isinstance(characters, Mapping):
+            folders = CastReferences(read_cast(Path(characters)))
+            return folders.embedded(self.encoder, self._cache)
+        rows: list[tuple[str, Path, FloatArray]] = []
+        failed = []
+        for name, pictures in characters.items():
+            embedded = self.embed(pictures)
+            failed += [picture.error for picture in embedded if picture.error is not None]
+            own = [(name, picture.path, row) for picture in embedded for row in picture.embeddings]
+            if not own:
+                raise UsageError(f"the character {name!r} has no usable picture")
+            rows += own
+        return EmbeddedReferences(Gallery.build(self.encoder.id, rows), tuple(failed))
+
+    @cached_property
+    def _cache(self) -> EmbeddingCache | None:
+        if not self._wants_cache:
+            return None
+        try:
+            return EmbeddingCache(default_cache_path())
+        except DataError as error:
+            _log.warning("%s; going on without it", error)
+            return None
+
+
+class Identifier:
+    """Answers who is in a picture: a gallery, with the model and the judge that go with it.
+
+    Attributes:
+        model: what the references were embedded with.
+        rule: the judge, and from which score on a character is known.
+    """
+
+    def __init__(self, model: Model, references: EmbeddedReferences, rule: Rule) -> None:
+        self.model = model
+        self.rule = rule
+        self._references = references
+
+    @property
+    def references(self) -> EmbeddedReferences:
+        """The references, embedded; `references.failed` says which could not be used."""
+        return self._references
+
+    @property
+    def characters(self) -> tuple[str, ...]:
+        """The names of those who can be the answer."""
+        return self.references.gallery.characters
+
+    def identify(
+        self,
+        pictures: PictureLike | Iterable[PictureLike],
+        *,
+        top: int = 2,
+        nearest: int = 1,
+    ) -> list[Answer]:
+        """Who is in one or several pictures: an answer for each figure, in their order.
+
+        Args:
+            top: characters to rank in each answer, at least two.
+            nearest: references to name of each of them, at least one.
+
+        Raises:
+            UsageError: what is no picture at all is among them.
+        """
+        known = self.references
+        embedded = self.model.embed(pictures)
+        return list(
+            answer_pictures(
+                embedded,
+                known.gallery,
+                self.model.encoder,
+                self.rule,
+                top=max(2, top),
+                nearest=nearest,
+                said_of=known.said,
+            )
+        )
+
+
+class Library(Identifier):
+    """A library file, open: its references answer, and what was said in it binds.
+
+    Use it in a `with` block, or close it.
+
+    Attributes:
+        decisions: what was said of the pictures, and saying more; needs `write=True`.
+
+    Raises:
+        UsageError: there is no such file, or the model is not the library's.
+        DataError: it is no library, or damaged.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        model: Model | None = None,
+        device: str = "cpu",
+        write: bool = False,
+    ) -> None:
+        """Open the library at `path`.
+
+        Args:
+            model: if it is open already; by default the one that the library was made with.
+            write: also to note decisions.
+        """
+        self._library = OpenLibrary.open(Path(path), write=write)
+        try:
+            model = model or Model(self._library.encoder.plugin, device=device)
+            self._library.require(model.encoder)
+        except BaseException:
+            self._library.close()
+            raise
+        self._read_at: tuple[int, int] | None = None
+        self.model, self.rule = model, choose_judge(model.encoder)
+
+    @property
+    def references(self) -> EmbeddedReferences:
+        """The references as they are now, whoever changed them."""
+        version = self._library.database.version()
+        if version != self._read_at:
+            known = LibraryReferences(self._library)
+            self._references, self._read_at = known.embedded(self.model.encoder), version
+        return self._references
+
+    @classmethod
+    def create(cls, path: str | os.PathLike[str], model: Model | None = None) -> Self:
+        """A new, empty library for the embeddings of a model; by default the default one.
+
+        Raises:
+            UsageError: there is something of that name, or no such folder.
+            OutputError: it cannot be written.
+        """
+        model = model or Model()
+        OpenLibrary.create(Path(path), model.encoder, model.plugin).close()
+        return cls(path, model=model, write=True)
+
+    def add(self, folder: str | os.PathLike[str], character: str | None = None) -> Updated:
+        """Add references: a folder or file of one character, or a folder with a folder each.
+
+        Raises:
+            UsageError: nobody can be called so.
+            PictureError: the folder cannot be listed.
+        """
+        kind = RootKind.CAST if character is None else RootKind.CHARACTER
+        root = Root(Path(folder).absolute(), kind, character)
+        return add(self._library, [root], self.model.encoder, cache=self.model._cache)
+
+    @property
+    def decisions(self) -> Decisions:
+        """See the class."""
+        return self._library.decisions
+
+    def close(self) -> None:
+        """Close the file."""
+        self._library.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def sort(
+    inbox: str | os.PathLike[str],
+    characters: Identifier,
+    out: str | os.PathLike[str],
+    *,
+    action: str = "copy",
+    dry_run: bool = False,
+) -> SortResult:
+    """Sort the pictures of a folder into one folder per character, as `kyara sort` does.
+
+    Args:
+        characters: a gallery (`Model.gallery`), or a library.
+        action: `copy`, `move`, `link` or `symlink`.
+        dry_run: only say what would be done.
+
+    Raises:
+        UsageError: the inbox is missing or has no pictures, or the results cannot go to `out`.
+        OutputError: the journal cannot be begun; nothing was done.
+    """
+    request = SortRequest(
+        Path(inbox), characters.references, Path(out), characters.rule, Action(action), dry_run
+    )
+    model = characters.model
+    return sort_pictures(request, model.encoder, cache=model._cache)
+
+
+def _several(pictures: PictureLike | Iterable[PictureLike]) -> Sequence[PictureLike]:
+    if isinstance(pictures, np.ndarray):
+        return list(pictures) if pictures.ndim == 4 else [pictures]
+    # A source can be read, and a picture of Pillow's, which is not imported to ask, has EXIF.
+    one = isinstance(pictures, (str, os.PathLike)) or any(
+        hasattr(pictures, sign) for sign in ("read", "getexif")
+    )
+    return [cast("PictureLike", pictures)] if one else list(cast("Iterable[PictureLike]", pictures))
+
+
+def _embeddings_of(picture: EmbeddedPicture) -> FloatArray:
+    if picture.error is not None:
+        raise picture.error
+    return picture.embeddings
