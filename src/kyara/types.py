@@ -65,6 +65,19 @@ class Box:
         """(left, top, right, bottom)."""
         return (self.left, self.top, self.right, self.bottom)
 
+    def overlap(self, other: Box) -> float:
+        """Their common area by the area of both together, 0 to 1."""
+        width = min(self.right, other.right) - max(self.left, other.left)
+        height = min(self.bottom, other.bottom) - max(self.top, other.top)
+        if width <= 0 or height <= 0:
+            return 0.0
+        common = width * height
+        return common / (self._area + other._area - common)
+
+    @property
+    def _area(self) -> float:
+        return (self.right - self.left) * (self.bottom - self.top)
+
 
 @dataclass(frozen=True)
 class Detection:

@@ -122,7 +122,12 @@ def test_whom_a_person_named_comes_first_then_the_others_by_rank(
     def ranked(said: Said, top: int) -> list[Match]:
         rule = choose_judge(encoder, always_name=True)
         (answer,) = answer_pictures(
-            pictures, gallery, encoder, rule, top=top, said_of=lambda _digest: said
+            pictures,
+            gallery,
+            encoder,
+            rule,
+            top=top,
+            said_of=lambda _, figures: [said] * len(figures),
         )
         assert [near[0].path.parent.name for near in answer.references] == [
             match.character for match in answer.ranked
@@ -155,7 +160,7 @@ def test_what_a_person_named_costs_no_ranking_of_everybody(
     )
     list(
         answer_pictures(
-            pictures, many, encoder, Rule(Counting(encoder)), said_of=lambda _digest: Said("c150")
+            pictures, many, encoder, Rule(Counting(encoder)), said_of=lambda _, __: [Said("c150")]
         )
     )
     assert len(asked) == 3

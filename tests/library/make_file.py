@@ -12,12 +12,17 @@ import tempfile
 from contextlib import closing
 from pathlib import Path
 
+from kyara import detect
 from kyara.library.log import Source
+from kyara.library.said import Subject
 from kyara.library.schema import VERSION
 from kyara.library.store import Library, Root, RootKind
 from kyara.library.update import add
+from kyara.pictures.digest import digest_of_file
 from kyara.plugins.discover import open_encoder
+from kyara.types import Box
 from tests.conftest import TINY_PY, TINY_TOML, draw
+from tests.detectors import Halves, pair
 
 TARGET = Path(__file__).parent / "files" / f"schema-{VERSION}.kyara"
 
@@ -32,9 +37,15 @@ def main() -> None:
         for name in ("ruby", "jade"):
             for pose in range(2):
                 draw(work / "cast" / name / f"{pose}.png", name, pose)
+        detect.DEFAULT = Halves()
         with Library.create(TARGET, open_encoder(str(plugin)), str(plugin)) as library:
             add(library, [Root(work / "cast", RootKind.CAST)], open_encoder(str(plugin)))
             ruby = library.decisions.pictures_of(library.decisions.find("ruby"))
+            both = pair(work / "both.png", "jade", "azure")
+            add(library, [Root(both)], open_encoder(str(plugin)))
+            figure = Subject(digest_of_file(both), Box(1, 0, 60, 60))
+            library.decisions.confirm([figure], "jade")
+            library.decisions.undo(library.decisions.reject([figure], "ruby").id)
             library.decisions.reject(ruby[:1], "ruby")
             library.decisions.rename("jade", "Jade")
             library.decisions.ignore([bytes(32)])

@@ -216,12 +216,12 @@ def test_a_library_of_a_newer_kyara_is_left_alone(library: Path, kyara: Callable
 def test_a_failing_migration_changes_nothing(
     library: Path, kyara: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    two = (*schema.MIGRATIONS, ("CREATE TABLE later (one INTEGER)", "nonsense"))
-    monkeypatch.setattr(schema, "MIGRATIONS", two)
-    monkeypatch.setattr(schema, "VERSION", 2)
-    monkeypatch.setattr("kyara.library.database.VERSION", 2)
+    more = (*schema.MIGRATIONS, ("CREATE TABLE later (one INTEGER)", "nonsense"))
+    monkeypatch.setattr(schema, "MIGRATIONS", more)
+    monkeypatch.setattr(schema, "VERSION", len(more))
+    monkeypatch.setattr("kyara.library.database.VERSION", len(more))
     assert kyara("library", "info", "cast.kyara").code == 1
     monkeypatch.undo()
     with closing(sqlite3.connect(library)) as database:
-        assert database.execute("PRAGMA user_version").fetchone() == (1,)
+        assert database.execute("PRAGMA user_version").fetchone() == (schema.VERSION,)
         assert not database.execute("SELECT 1 FROM sqlite_master WHERE name = 'later'").fetchall()

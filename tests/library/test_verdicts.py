@@ -15,10 +15,12 @@ from hypothesis import strategies as st
 from kyara.errors import UsageError
 from kyara.library.database import Database
 from kyara.library.decisions import Decisions
+from kyara.library.figures import said_of_figures
 from kyara.library.log import Source
-from kyara.library.said import NOTHING, Said
+from kyara.library.said import NOTHING, Said, Subject
 from kyara.library.schema import migrate
 from kyara.library.verdicts import DERIVED, rebuild
+from kyara.types import Box, Detection
 
 NAMES = ["ruby", "jade", "azure"]
 PICTURES = [bytes([n]) * 32 for n in range(4)]
@@ -38,7 +40,10 @@ def derived(database: Database) -> dict[str, list[Any]]:
 
 
 name = st.sampled_from(NAMES)
-pictures = st.lists(st.sampled_from(PICTURES), min_size=1, max_size=3)
+BOXES = [Box(0, 0, 60, 60), Box(2, 0, 60, 60), Box(60, 0, 120, 60), Box(0, 0, 120, 60)]
+FIGURES = [Subject(picture, box) for picture in PICTURES[:2] for box in BOXES]
+FOUND = [Detection(BOXES[0], "head"), Detection(BOXES[2], "head")]
+pictures = st.lists(st.sampled_from([*PICTURES, *FIGURES]), min_size=1, max_size=3)
 steps = st.lists(
     st.one_of(
         st.tuples(st.just("confirm"), pictures, name),
@@ -84,6 +89,7 @@ def test_the_tables_are_what_the_log_comes_to(taken: list[tuple[Any, ...]]) -> N
             assert derived(database) == after
             for picture in PICTURES:
                 made.said(picture)  # which checks that it does not contradict itself
+                said_of_figures(database, picture, FOUND)
             if step[0] == "model":
                 assert after == before
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Callable, Sequence
@@ -11,12 +12,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from kyara.cli.console import print_table
+from kyara.cli.decided import as_row, cells, in_words
 from kyara.cli.options import PATH, open_cache, open_encoder_of, report_skipped
-from kyara.errors import printable
 
 if TYPE_CHECKING:
-    from kyara.library.log import Decision, Payload
+    from kyara.library.log import Decision
+    from kyara.library.said import Subject
     from kyara.library.store import Library
+    from kyara.types import Box
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -58,29 +61,57 @@ def _pictures(function: F) -> F:
     return click.argument("pictures", nargs=-1, required=True, type=PATH)(function)
 
 
+def _as_box(_context: click.Context, _parameter: click.Parameter, value: str | None) -> Box | None:
+    from kyara.library.figures import parse_box
+
+    if value is None:
+        return None
+    found = None
+    with contextlib.suppress(ValueError):
+        found = parse_box(value)
+    if found is None:
+        raise click.BadParameter("expected LEFT,TOP,RIGHT,BOTTOM in pixels, like 0,10.5,80,120")
+    return found
+
+
+def _box(function: F) -> F:
+    return click.option(
+        "--box",
+        callback=_as_box,
+        metavar="L,T,R,B",
+        help="Only the figure there, in a single picture: left, top, right, bottom in pixels, as "
+        "`kyara identify --json` tells them. Otherwise: every figure.",
+    )(function)
+
+
 CONFIRM_EXAMPLE = """
 \b
-Example:
+Examples:
     kyara decide confirm a.png b.png --character Yang_Wenli --library cast.kyara
+    kyara decide confirm page.png --box 40,12,210,198 --character Reinhard
 """
 
 
 @command.command("confirm", epilog=CONFIRM_EXAMPLE)
 @_pictures
 @click.option("--character", metavar="NAME", required=True, help="Whom the pictures show.")
+@_box
 @_library
 @_json
-def confirm(pictures: tuple[Path, ...], character: str, library: Path, as_json: bool) -> int:
+def confirm(
+    pictures: tuple[Path, ...], character: str, box: Box | None, library: Path, as_json: bool
+) -> int:
     """PICTURES show this character. They become its references.
 
-    A character that nobody has heard of is a new one.
+    A character that nobody has heard of is a new one. Of a picture with several figures --box
+    says which one it is.
     """
     from kyara.library.store import Library
 
     with Library.open(library, write=True) as opened:
         skipped = _learn(opened, pictures)
-        digests, missing = _digests(opened, pictures)
-        known = [digest for digest in digests if opened.knows(digest)]
+        subjects, missing = _subjects(opened, pictures, box, single=True)
+        known = [subject for subject in subjects if opened.knows(subject.digest)]
         skipped += missing
         if known:
             _say(opened.decisions.confirm(known, character), as_json)
@@ -97,13 +128,16 @@ Example:
 @command.command("reject", epilog=REJECT_EXAMPLE)
 @_pictures
 @click.option("--character", metavar="NAME", required=True, help="Whom they do not show.")
+@_box
 @_library
 @_json
-def reject(pictures: tuple[Path, ...], character: str, library: Path, as_json: bool) -> int:
+def reject(
+    pictures: tuple[Path, ...], character: str, box: Box | None, library: Path, as_json: bool
+) -> int:
     """PICTURES do not show this character, whatever a model finds, now and later."""
     return _of_pictures(
-        *(library, pictures, as_json),
-        lambda opened, digests: opened.decisions.reject(digests, character),
+        *(library, pictures, box, as_json),
+        lambda opened, subjects: opened.decisions.reject(subjects, character),
     )
 
 
@@ -116,12 +150,17 @@ Example:
 
 @command.command("ignore", epilog=IGNORE_EXAMPLE)
 @_pictures
+@_box
 @_library
 @_json
-def ignore(pictures: tuple[Path, ...], library: Path, as_json: bool) -> int:
-    """Leave PICTURES alone: they are no references, and `sort` does not touch them."""
+def ignore(pictures: tuple[Path, ...], box: Box | None, library: Path, as_json: bool) -> int:
+    """Leave PICTURES alone: they are no references, and `sort` does not touch them.
+
+    Of a picture in which one figure is ignored, `sort` still goes by the others.
+    """
     return _of_pictures(
-        *(library, pictures, as_json), lambda opened, digests: opened.decisions.ignore(digests)
+        *(library, pictures, box, as_json),
+        lambda opened, subjects: opened.decisions.ignore(subjects),
     )
 
 
@@ -176,15 +215,21 @@ Example:
 @click.argument("character")
 @_pictures
 @click.option("--into", metavar="NAME", required=True, help="The new character.")
+@_box
 @_library
 @_json
 def split(
-    character: str, pictures: tuple[Path, ...], into: str, library: Path, as_json: bool
+    character: str,
+    pictures: tuple[Path, ...],
+    into: str,
+    box: Box | None,
+    library: Path,
+    as_json: bool,
 ) -> int:
     """Some PICTURES of CHARACTER show somebody else, who is new."""
     return _of_pictures(
-        *(library, pictures, as_json),
-        lambda opened, digests: opened.decisions.split(character, digests, into),
+        *(library, pictures, box, as_json),
+        lambda opened, subjects: opened.decisions.split(character, subjects, into),
     )
 
 
@@ -237,78 +282,29 @@ def log(library: Path, as_json: bool) -> None:
             click.echo(json.dumps(as_row(decision)))
         return
     columns = [("number", "right"), ("time (UTC)", "left"), ("by", "left"), ("decision", "left")]
-    print_table(columns, (_cells(decision) for decision in decisions))
-
-
-def as_row(decision: Decision) -> dict[str, Any]:
-    """A decision as an object for JSON."""
-    import msgspec
-
-    return {
-        "id": decision.id,
-        "time": decision.time,
-        "source": decision.source.value,
-        "kind": decision.kind,
-        "stands": decision.stands,
-        "undoes": decision.undoes,
-        "undone_by": decision.undone_by,
-        **msgspec.to_builtins(decision.payload),
-    }
-
-
-def in_words(payload: Payload) -> str:
-    """A decision as a clause for people."""
-    import msgspec
-
-    from kyara.library.log import kind_of
-
-    parts = msgspec.to_builtins(payload)
-    count = len(parts.get("pictures", ()))
-    pictures = f"{count} picture{'' if count == 1 else 's'}"
-    template = _CLAUSES[kind_of(payload)]
-    merged = ", ".join(parts.get("names", ()))
-    return printable(template.format(**parts | {"pictures": pictures, "merged": merged}))
-
-
-_CLAUSES = {
-    "confirm": "{pictures}: {name}",
-    "reject": "{pictures}: not {name}",
-    "split": "{pictures}: {name}, split off",
-    "ignore": "{pictures}: ignored",
-    "forget": "{pictures}: references of nobody",
-    "rename": "{old} is called {name}",
-    "merge": "{merged} merged into {name}",
-    "undo": "an undo",
-}
-
-
-def _cells(decision: Decision) -> tuple[str, ...]:
-    words = in_words(decision.payload)
-    if decision.undoes is not None:
-        words = f"undoes {decision.undoes}"
-    time = decision.time[:19].replace("T", " ")
-    taken_back = "" if decision.stands else " (undone)"
-    return (str(decision.id), time, decision.source.value, words + taken_back)
+    print_table(columns, (cells(decision) for decision in decisions))
 
 
 def _of_pictures(
     library: Path,
     pictures: tuple[Path, ...],
+    box: Box | None,
     as_json: bool,
-    decide: Callable[[Library, list[bytes]], Decision],
+    decide: Callable[[Library, list[Subject]], Decision],
 ) -> int:
     from kyara.library.store import Library
 
     with Library.open(library, write=True) as opened:
-        digests, missing = _digests(opened, pictures)
-        if not digests:
+        subjects, missing = _subjects(opened, pictures, box)
+        if not subjects:
             return _nothing(missing)
-        _say(decide(opened, digests), as_json)
-    return report_skipped(missing, len(digests) + len(missing))
+        _say(decide(opened, subjects), as_json)
+    return report_skipped(missing, len(subjects) + len(missing))
 
 
 def _learn(library: Library, pictures: Sequence[Path]) -> list[str]:
     """Add the pictures that the library does not know; returns what went wrong."""
+    from kyara.library.spoken import digest_at
     from kyara.library.store import Root
     from kyara.library.update import add
     from kyara.pictures.find import find_pictures
@@ -316,7 +312,7 @@ def _learn(library: Library, pictures: Sequence[Path]) -> list[str]:
     present = [path for path in find_pictures(pictures) if os.path.lexists(path)]
     new = []
     for path in present:
-        digest = _digest(library, path)
+        digest = digest_at(library, path)
         if digest is not None and not library.knows(digest):
             new.append(Root(path.absolute()))
     if not new:
@@ -326,27 +322,18 @@ def _learn(library: Library, pictures: Sequence[Path]) -> list[str]:
         return [str(error) for error in add(library, new, encoder, cache=cache).failed]
 
 
-def _digests(library: Library, pictures: Sequence[Path]) -> tuple[list[bytes], list[str]]:
-    """The digests of pictures that are there, or were; and the names of the others."""
+def _subjects(
+    library: Library, pictures: Sequence[Path], box: Box | None, *, single: bool = False
+) -> tuple[list[Subject], list[str]]:
+    """What is meant by pictures that are there, or were; and what is wrong with the others."""
+    from kyara.library.spoken import subjects_at
     from kyara.pictures.find import find_pictures
 
-    digests, missing = [], []
-    for path in find_pictures(pictures):
-        digest = _digest(library, path)
-        if digest is None:
-            missing.append(f"{printable(str(path))}: there is no such picture")
-        else:
-            digests.append(digest)
-    return digests, missing
-
-
-def _digest(library: Library, path: Path) -> bytes | None:
-    from kyara.pictures.digest import digest_of_file
-
-    try:
-        return digest_of_file(path)
-    except OSError:
-        return library.find(path)
+    paths = find_pictures(pictures)
+    if box is not None and len(paths) != 1:
+        raise click.UsageError(f"--box is about one picture; {len(paths)} were named")
+    subjects, missing = subjects_at(library, paths, box=box, single=single)
+    return subjects, [str(error) for error in missing]
 
 
 def _say(decision: Decision, as_json: bool) -> None:

@@ -116,7 +116,7 @@ def answers_by_picture(
             `choose_judge` chooses for the encoder, as the command line does.
         top: characters to rank, at least two.
         nearest: references to name of each of them, at least one.
-        said_of: what was decided of a picture; the model is only asked about the rest.
+        said_of: what was decided of figures; the model is only asked about the rest.
     """
     rule = choose_judge(encoder) if rule is None else rule
     for block in _blocks(pictures):
@@ -126,9 +126,14 @@ def answers_by_picture(
             if picture.digest is None or not picture.detections:
                 yield [Answer(picture.path, picture.digest, None, error=picture.error)]
                 continue
-            said = said_of(picture.digest)
+            figures = zip(
+                picture.detections,
+                picture.embeddings,
+                said_of(picture.digest, picture.detections),
+                strict=True,
+            )
             answers = []
-            for detection, probe in zip(picture.detections, picture.embeddings, strict=True):
+            for detection, probe, said in figures:
                 kept = _kept(next(scores), gallery, rule, top, said)
                 answers.append(
                     Answer(

@@ -19,7 +19,7 @@ from kyara.library.cast import CharacterFolder
 from kyara.library.said import Said, SaidOf, nothing_said
 from kyara.library.store import Library, RootKind
 from kyara.pictures.find import find_pictures
-from kyara.types import Progress, silent
+from kyara.types import Detection, Progress, silent
 
 __all__ = [
     "CastReferences",
@@ -37,8 +37,8 @@ class References(Protocol):
         """The folders that hold nothing but references: no inbox is looked for there."""
         ...
 
-    def said(self, digest: bytes, /) -> Said:
-        """What was said of the picture with that digest."""
+    def said(self, digest: bytes, detections: Sequence[Detection], /) -> Sequence[Said]:
+        """What was said of the figures in the picture with that digest."""
         ...
 
     def embedded(
@@ -94,9 +94,9 @@ class CastReferences:
         """The characters' folders."""
         return [character.folder for character in self.cast]
 
-    def said(self, digest: bytes) -> Said:
+    def said(self, digest: bytes, detections: Sequence[Detection]) -> list[Said]:
         """Nothing."""
-        return nothing_said(digest)
+        return nothing_said(digest, detections)
 
     def embedded(
         self,
@@ -128,9 +128,9 @@ class LibraryReferences:
         roots = (root.path for root in self.library.roots() if root.kind is not RootKind.PICTURES)
         return [path for path in roots if os.path.isdir(path)]  # noqa: PTH112 (see find_pictures)
 
-    def said(self, digest: bytes) -> Said:
-        """What a person, or an import, said of it."""
-        return self.library.said(digest)
+    def said(self, digest: bytes, detections: Sequence[Detection]) -> list[Said]:
+        """What a person, or an import, said of them."""
+        return self.library.said_of(digest, detections)
 
     def embedded(
         self,

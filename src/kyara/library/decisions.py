@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from kyara.errors import UsageError
 from kyara.library.database import Database
+from kyara.library.figures import parse_box, said_of_figures
 from kyara.library.log import (
     Confirm,
     Decision,
@@ -20,12 +21,14 @@ from kyara.library.log import (
     Split,
     Undo,
     append,
+    entries,
     next_id,
     read_log,
 )
-from kyara.library.said import Said
+from kyara.library.said import Said, Subject
 from kyara.library.verdicts import apply, find_character, rebuild, said_of
 from kyara.names import check_name, is_text
+from kyara.types import Detection
 
 __all__ = ["Character", "Decisions", "check_character_name", "named", "record"]
 
@@ -36,7 +39,7 @@ class Character:
 
     Attributes:
         id: never means another, whatever its name becomes.
-        references: pictures that are known to show it.
+        references: pictures, and single figures in others, that are known to show it.
     """
 
     id: int
@@ -47,14 +50,15 @@ class Character:
 class Decisions:
     """The decisions of a library. Each method is one transaction and one row of the log.
 
-    Pictures are named by digest; they need not be in the library.
+    A picture is named by its digest, which stands for every figure in it; a single figure by a
+    `Subject`. Neither need be in the library.
     """
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def said(self, digest: bytes) -> Said:
-        """What the decisions come to for a picture."""
+        """What the decisions come to for every figure in a picture."""
         return said_of(self._database, digest)
 
     def characters(self) -> list[Character]:
@@ -84,16 +88,21 @@ class Decisions:
         return Character(*found, self._database.row(count, found[:1])[0])
 
     def pictures_of(self, character: Character) -> list[bytes]:
-        """The digests of its references."""
-        query = "SELECT digest FROM said WHERE character = ? ORDER BY digest"
+        """The digests of the pictures that its references are in."""
+        query = "SELECT DISTINCT digest FROM said WHERE character = ? ORDER BY digest"
         return [digest for (digest,) in self._database.rows(query, (character.id,))]
+
+    def names(self, digest: bytes) -> bool:
+        """Whether anybody was said to be in the picture."""
+        query = "SELECT 1 FROM said WHERE digest = ? AND character IS NOT NULL"
+        return self._database.row(query, (digest,)) is not None
 
     def log(self) -> list[Decision]:
         """Everything that was ever decided, in order."""
         return read_log(self._database)
 
     def confirm(
-        self, digests: Iterable[bytes], name: str, source: Source = Source.PERSON
+        self, pictures: Iterable[bytes | Subject], name: str, source: Source = Source.PERSON
     ) -> Decision:
         """The pictures show the character of that name, who is made if there is none.
 
@@ -102,35 +111,35 @@ class Decisions:
         Raises:
             UsageError: no character can be called so.
         """
-        pictures = _hexadecimal(digests)
+        named_ones = entries(_subjects(pictures))
 
         def say() -> Payload:
-            return Confirm(pictures, *named(self._database, name))
+            return Confirm(named_ones, *named(self._database, name))
 
         return self._record(say, source)
 
-    def reject(self, digests: Iterable[bytes], name: str) -> Decision:
+    def reject(self, pictures: Iterable[bytes | Subject], name: str) -> Decision:
         """The pictures do not show that character; no model will say again that they do.
 
         Raises:
             UsageError: there is no such character.
         """
-        pictures = _hexadecimal(digests)
+        named_ones = entries(_subjects(pictures))
 
         def say() -> Payload:
             character = self.find(name)
-            return Reject(pictures, character.id, character.name)
+            return Reject(named_ones, character.id, character.name)
 
         return self._record(say)
 
-    def ignore(self, digests: Iterable[bytes]) -> Decision:
+    def ignore(self, pictures: Iterable[bytes | Subject]) -> Decision:
         """The pictures are to be left alone."""
-        payload = Ignore(_hexadecimal(digests))
+        payload = Ignore(entries(_subjects(pictures)))
         return self._record(lambda: payload)
 
-    def forget(self, digests: Iterable[bytes]) -> Decision:
+    def forget(self, pictures: Iterable[bytes | Subject]) -> Decision:
         """The pictures are references of nobody; no import makes them so again."""
-        payload = Forget(_hexadecimal(digests))
+        payload = Forget(entries(_subjects(pictures)))
         return self._record(lambda: payload)
 
     def rename(self, old: str, new: str) -> Decision:
@@ -168,7 +177,7 @@ class Decisions:
 
         return self._record(say)
 
-    def split(self, name: str, digests: Iterable[bytes], into: str) -> Decision:
+    def split(self, name: str, pictures: Iterable[bytes | Subject], into: str) -> Decision:
         """Some pictures of the character show another, who is new.
 
         Raises:
@@ -176,14 +185,15 @@ class Decisions:
                 reference of the character.
         """
         check_character_name(into)
-        pictures = _hexadecimal(digests)
+        subjects = _subjects(pictures)
 
         def say() -> Payload:
             origin = self.find(name)
-            foreign = set(pictures) - {digest.hex() for digest in self.pictures_of(origin)}
+            owned = [self._owned(origin, subject) for subject in subjects]
+            foreign = owned.count([])
             if foreign:
                 raise UsageError(
-                    f"{len(foreign)} of the pictures are no references of {origin.name!r}",
+                    f"{foreign} of the pictures are no references of {origin.name!r}",
                     hint="kyara decide confirm says whom they show",
                 )
             if self._database.row("SELECT 1 FROM characters WHERE name = ?", (into,)):
@@ -191,9 +201,24 @@ class Decisions:
                     f"there is a character {into!r} already",
                     hint="kyara decide confirm moves pictures to one that there is",
                 )
-            return Split(pictures, origin.id, next_id(self._database), into)
+            split_off = entries(subject for subjects in owned for subject in subjects)
+            return Split(split_off, origin.id, next_id(self._database), into)
 
         return self._record(say)
+
+    def _owned(self, character: Character, subject: Subject) -> list[Subject]:
+        """What of the subject is a reference of the character: it itself, if it is; of a picture
+        of which only single figures are, those."""
+        if subject.box is not None:
+            found = [Detection(subject.box, "figure")]
+            (said,) = said_of_figures(self._database, subject.digest, found)
+            return [subject] if said.character == character.name else []
+        rows = self._database.rows(
+            "SELECT box FROM said WHERE digest = ? AND character = ? ORDER BY box",
+            (subject.digest, character.id),
+        )
+        owned = [Subject(subject.digest, parse_box(text)) for (text,) in rows]
+        return [subject] if subject in owned else owned
 
     def undo(self, decision: int | None = None) -> tuple[Decision, Decision]:
         """Take a decision back, by default a person's last that stands. What took something
@@ -253,11 +278,11 @@ def check_character_name(name: str) -> None:
         )
 
 
-def _hexadecimal(digests: Iterable[bytes]) -> tuple[str, ...]:
-    found = tuple(digest.hex() for digest in dict.fromkeys(digests))
+def _subjects(pictures: Iterable[bytes | Subject]) -> list[Subject]:
+    found = [one if isinstance(one, Subject) else Subject(one) for one in pictures]
     if not found:
         raise UsageError("no picture was named")
-    return found
+    return list(dict.fromkeys(found))
 
 
 def _to_undo(log: Sequence[Decision], wanted: int | None) -> Decision:

@@ -1,11 +1,13 @@
 """The log of decisions: one row for each thing that was said; rows are only ever added.
 
-Pictures are named by digest and characters by an id that never means another, so that a
-decision holds whatever is moved, renamed, indexed anew or embedded by another model.
+Pictures are named by digest, figures in them by a box, and characters by an id that never means
+another, so that a decision holds whatever is moved, renamed, indexed anew or embedded by another
+model.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -14,10 +16,13 @@ import msgspec
 
 from kyara.errors import DataError
 from kyara.library.database import Database
+from kyara.library.said import Subject
+from kyara.types import Box
 
 __all__ = [
     "Confirm",
     "Decision",
+    "Figure",
     "Forget",
     "Ignore",
     "Merge",
@@ -28,6 +33,7 @@ __all__ = [
     "Split",
     "Undo",
     "append",
+    "entries",
     "kind_of",
     "next_id",
     "read_log",
@@ -48,14 +54,40 @@ class Payload(msgspec.Struct, frozen=True):
     """What was said; one class for each kind."""
 
 
+class Figure(msgspec.Struct, frozen=True):
+    """One figure of a picture: the picture's digest, in hexadecimal, and its box."""
+
+    picture: str
+    box: tuple[float, float, float, float]
+
+    def __post_init__(self) -> None:
+        Box(*self.box)  # which says what is wrong with it
+
+
 class _OfPictures(Payload, frozen=True):
-    pictures: tuple[str, ...]
-    """Their digests, in hexadecimal."""
+    pictures: tuple[str | Figure, ...]
+    """What was spoken of: digests, in hexadecimal, each for every figure in that picture; and
+    single figures."""
 
     @property
-    def digests(self) -> list[bytes]:
-        """The digests as bytes."""
-        return [bytes.fromhex(picture) for picture in self.pictures]
+    def subjects(self) -> list[Subject]:
+        """The same, as everything but the log has it."""
+        return [
+            Subject(bytes.fromhex(entry))
+            if isinstance(entry, str)
+            else Subject(bytes.fromhex(entry.picture), Box(*entry.box))
+            for entry in self.pictures
+        ]
+
+
+def entries(subjects: Iterable[Subject]) -> tuple[str | Figure, ...]:
+    """Subjects as a payload holds them, each once."""
+    return tuple(
+        subject.digest.hex()
+        if subject.box is None
+        else Figure(subject.digest.hex(), subject.box.as_tuple())
+        for subject in dict.fromkeys(subjects)
+    )
 
 
 class Confirm(_OfPictures, frozen=True):

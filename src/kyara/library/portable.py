@@ -20,16 +20,19 @@ from typing import Annotated
 import msgspec
 import numpy as np
 
+from kyara.detect import WHOLE
 from kyara.errors import DataError, KyaraError, UsageError, one_line
 from kyara.files import replaced, writing
 from kyara.library.decisions import check_character_name, named, record
-from kyara.library.log import Confirm, Source
+from kyara.library.log import Confirm, Source, entries
+from kyara.library.referred import References
+from kyara.library.said import Subject
 from kyara.library.store import Library
 from kyara.types import Box, Detection, FloatArray, as_embeddings
 
 __all__ = ["Imported", "export_references", "import_references"]
 
-FORMAT = 1
+FORMAT = 2
 THUMBNAIL = 96
 """Pixels of a thumbnail's longer side."""
 _LARGEST = 1 << 34
@@ -46,6 +49,17 @@ class _Picture(msgspec.Struct, frozen=True):
     kind: str
     score: float
 
+    @property
+    def detection(self) -> Detection:
+        return Detection(Box(*self.box), self.kind, self.score)
+
+    @property
+    def subject(self) -> Subject:
+        """What its character is said of: a picture that is one figure may be cut up by a
+        detector later, and shows the character all the same."""
+        box = None if self.kind == "whole" else Box(*self.box)
+        return Subject(bytes.fromhex(self.digest), box)
+
 
 class _Contents(msgspec.Struct, frozen=True):
     format: int
@@ -53,6 +67,7 @@ class _Contents(msgspec.Struct, frozen=True):
     plugin: str
     dimension: int
     pictures: tuple[_Picture, ...]
+    detector: str = WHOLE  # format 1 knew no other
 
 
 @dataclass(frozen=True)
@@ -82,7 +97,8 @@ def export_references(library: Library, path: Path, *, overwrite: bool = False) 
         raise UsageError("this library has no references", where=library.path)
     own = library.encoder
     plugin = Path(own.plugin).name  # of a directory, only the name: paths are nobody's business
-    contents = _Contents(FORMAT, own.identity, plugin, own.dimension, tuple(_pictures(library)))
+    pictures = tuple(_pictures(found))
+    contents = _Contents(FORMAT, own.identity, plugin, own.dimension, pictures, library.detector)
     with (
         writing(path),
         replaced(path) as part,
@@ -123,35 +139,32 @@ def import_references(library: Library, path: Path) -> Imported:
                 "INSERT OR IGNORE INTO pictures (digest, name) VALUES (?, ?)",
                 (digest, picture.name.encode("utf-8", "surrogateescape")),
             )
-            detection = Detection(Box(*picture.box), picture.kind, picture.score)
-            library.store_embeddings(digest, [detection], row[np.newaxis])
+            detection = picture.detection
+            detector = contents.detector
+            library.store_embeddings(digest, [detection], row[np.newaxis], detector)
         _name(library, contents.pictures)
     named_now = library.counts().references - before
     return Imported(len(contents.pictures), named_now)
 
 
 def _name(library: Library, pictures: Iterable[_Picture]) -> None:
-    by_name: dict[str, list[str]] = {}
+    by_name: dict[str, list[Subject]] = {}
     for picture in pictures:
-        if library.said(bytes.fromhex(picture.digest)).character is None:
-            by_name.setdefault(picture.character, []).append(picture.digest)
-    for name, digests in by_name.items():
-        payload = Confirm(tuple(dict.fromkeys(digests)), *named(library.database, name))
+        (said,) = library.said_of(bytes.fromhex(picture.digest), [picture.detection])
+        if said.character is None:
+            by_name.setdefault(picture.character, []).append(picture.subject)
+    for name, subjects in by_name.items():
+        payload = Confirm(entries(subjects), *named(library.database, name))
         record(library.database, payload, Source.IMPORT)
 
 
-def _pictures(library: Library) -> Iterable[_Picture]:
-    """In the order of `Library.references`."""
-    rows = library.database.rows(
-        "SELECT c.name, p.digest, p.name, box_left, box_top, box_right, box_bottom, d.kind, d.score"
-        " FROM said s JOIN characters c ON c.id = s.character JOIN pictures p"
-        " ON p.digest = s.digest JOIN detections d ON d.picture = p.id"
-        " JOIN embeddings e ON e.detection = d.id"
-        " WHERE e.encoder = (SELECT encoder FROM library) ORDER BY c.name, p.id, d.id"
-    )
-    for character, digest, name, *box, kind, score in rows:
-        shown = name.decode("utf-8", "replace")
-        yield _Picture(character, digest.hex(), shown, tuple(box), kind, score)
+def _pictures(found: References) -> Iterable[_Picture]:
+    for n, (character, digest, name) in enumerate(
+        zip(found.characters, found.digests, found.names, strict=True)
+    ):
+        detection = found.detection(n)
+        box, kind, score = detection.box.as_tuple(), detection.kind, detection.score
+        yield _Picture(character, digest.hex(), name, box, kind, score)
 
 
 def _thumbnail(paths: Iterable[Path]) -> bytes | None:

@@ -1,22 +1,37 @@
-"""What has been said of a picture: the part of a library that every answer heeds."""
+"""What has been said of pictures and figures: the part of a library that every answer heeds."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-__all__ = ["NOTHING", "Said", "SaidOf", "nothing_said"]
+from kyara.types import Box, Detection
+
+__all__ = ["NOTHING", "Said", "SaidOf", "Subject", "nothing_said"]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What something is said of.
+
+    Attributes:
+        digest: of the picture.
+        box: the figure, in pixels of the upright picture; None: every figure in it.
+    """
+
+    digest: bytes
+    box: Box | None = None
 
 
 @dataclass(frozen=True)
 class Said:
-    """What a person, or an import, has said of a picture; it outranks every model.
+    """What a person, or an import, has said of a figure; it outranks every model.
 
     Attributes:
-        character: whom it shows, or None if nobody was named.
-        rejected: whom it does not show, whatever a model finds.
-        ignored: the picture is to be left alone.
+        character: who it is, or None if nobody was named.
+        rejected: who it is not, whatever a model finds.
+        ignored: it is to be left alone.
 
     Raises:
         ValueError: it is said to show a character, and also not to, or to be ignored.
@@ -34,10 +49,10 @@ class Said:
 NOTHING = Said()
 """Nobody has said anything."""
 
-SaidOf: TypeAlias = Callable[[bytes], Said]
-"""What has been said of the picture with that digest."""
+SaidOf: TypeAlias = Callable[[bytes, Sequence[Detection]], Sequence[Said]]
+"""What has been said of each of these detections in the picture with that digest."""
 
 
-def nothing_said(_digest: bytes) -> Said:
+def nothing_said(_digest: bytes, detections: Sequence[Detection]) -> list[Said]:
     """The `SaidOf` where there is no library."""
-    return NOTHING
+    return [NOTHING] * len(detections)

@@ -78,7 +78,56 @@ BEGIN SELECT RAISE (ABORT, 'decisions are never deleted'); END""",
     "CREATE INDEX rejections_by_character ON rejections (character)",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST,)
+_SEVERAL_FIGURES = (
+    # Detections belong to a detector. What there was is of the one that takes a picture whole.
+    "CREATE TABLE detectors (id INTEGER PRIMARY KEY, identity TEXT NOT NULL UNIQUE)",
+    "INSERT INTO detectors (id, identity) VALUES (1, 'whole')",
+    "ALTER TABLE library ADD COLUMN detector INTEGER REFERENCES detectors (id)",
+    "UPDATE library SET detector = 1",
+    """CREATE TABLE found (
+    id INTEGER PRIMARY KEY, picture INTEGER NOT NULL REFERENCES pictures (id) ON DELETE CASCADE,
+    detector INTEGER NOT NULL REFERENCES detectors (id), box_left REAL NOT NULL,
+    box_top REAL NOT NULL, box_right REAL NOT NULL, box_bottom REAL NOT NULL,
+    kind TEXT NOT NULL CHECK (kind IN ('head', 'figure', 'whole')), score REAL NOT NULL,
+    UNIQUE (picture, detector, box_left, box_top, box_right, box_bottom)
+)""",
+    """INSERT INTO found SELECT id, picture, 1, box_left, box_top, box_right, box_bottom, kind,
+    score FROM detections""",
+    # Made anew as well, for it refers to the old table; emptied first, for it would be emptied
+    # with that one.
+    """CREATE TABLE vectors (
+    detection INTEGER NOT NULL REFERENCES found (id) ON DELETE CASCADE,
+    encoder INTEGER NOT NULL REFERENCES encoders (id), vector BLOB NOT NULL,
+    PRIMARY KEY (detection, encoder)
+)""",
+    "INSERT INTO vectors SELECT detection, encoder, vector FROM embeddings",
+    "DROP TABLE embeddings",
+    "DROP TABLE detections",
+    "ALTER TABLE found RENAME TO detections",
+    "ALTER TABLE vectors RENAME TO embeddings",
+    # What was said may be of one figure. Until now it was of every one: an empty box.
+    """CREATE TABLE said_of (
+    digest BLOB NOT NULL, box TEXT NOT NULL, character INTEGER REFERENCES characters (id),
+    ignored INTEGER NOT NULL CHECK (ignored IN (0, 1)), source TEXT NOT NULL,
+    decision INTEGER NOT NULL REFERENCES decisions (id), PRIMARY KEY (digest, box),
+    CHECK (character IS NULL OR NOT ignored)
+) WITHOUT ROWID""",
+    "INSERT INTO said_of SELECT digest, '', character, ignored, source, decision FROM said",
+    "DROP TABLE said",
+    "ALTER TABLE said_of RENAME TO said",
+    "CREATE INDEX said_by_character ON said (character)",
+    """CREATE TABLE not_of (
+    digest BLOB NOT NULL, box TEXT NOT NULL,
+    character INTEGER NOT NULL REFERENCES characters (id) ON DELETE CASCADE,
+    decision INTEGER NOT NULL REFERENCES decisions (id), PRIMARY KEY (digest, box, character)
+) WITHOUT ROWID""",
+    "INSERT INTO not_of SELECT digest, '', character, decision FROM rejections",
+    "DROP TABLE rejections",
+    "ALTER TABLE not_of RENAME TO rejections",
+    "CREATE INDEX rejections_by_character ON rejections (character)",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _SEVERAL_FIGURES)
 """What leads from each version to the next; from nothing to version 1 is the first."""
 
 VERSION = len(MIGRATIONS)

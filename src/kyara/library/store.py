@@ -14,20 +14,20 @@ from enum import StrEnum
 from pathlib import Path
 from types import TracebackType
 
-import numpy as np
-
+from kyara import detect
+from kyara.detect import Detector
 from kyara.encode.encoder import Encoder
-from kyara.errors import DataError, UsageError
+from kyara.errors import UsageError
 from kyara.library.cast import character_in
 from kyara.library.database import Database, create_database, open_database
 from kyara.library.decisions import Decisions, check_character_name, record
+from kyara.library.figures import figures_of, said_of_figures, store_embeddings
 from kyara.library.log import Forget, Source
+from kyara.library.referred import References, read_references
 from kyara.library.said import Said
-from kyara.types import Detection, FloatArray, as_embeddings
+from kyara.types import Detection, FloatArray
 
 __all__ = ["Counts", "EncoderRecord", "Library", "References", "Root", "RootKind"]
-
-_ROWS = 4096
 
 
 @dataclass(frozen=True)
@@ -85,23 +85,6 @@ class Root:
 
 
 @dataclass(frozen=True)
-class References:
-    """The references of a library, sorted by character.
-
-    Attributes:
-        characters: the name for each, length n.
-        digests: of the pictures, length n.
-        paths: where the pictures are, were, or what the file was called; length n.
-        embeddings: shape (n, d).
-    """
-
-    characters: tuple[str, ...]
-    digests: tuple[bytes, ...]
-    paths: tuple[Path, ...]
-    embeddings: FloatArray
-
-
-@dataclass(frozen=True)
 class Counts:
     """How much is in a library.
 
@@ -131,18 +114,21 @@ class Library:
         self.decisions = Decisions(database)
 
     @classmethod
-    def create(cls, path: Path, encoder: Encoder, plugin: str) -> Library:
+    def create(
+        cls, path: Path, encoder: Encoder, plugin: str, detector: Detector | None = None
+    ) -> Library:
         """A new, empty library for the embeddings of `encoder`.
 
         Args:
             plugin: the name or directory that opens the encoder.
+            detector: finds the figures; None: the one that is used everywhere.
 
         Raises:
             UsageError: there is something of that name, or no such folder.
             OutputError: it cannot be written.
         """
         with create_database(path) as database, database.writing():
-            cls(database).use(encoder, plugin)
+            cls(database).use(encoder, plugin, detector or detect.default())
         return cls.open(path, write=True)
 
     @classmethod
@@ -198,25 +184,38 @@ class Library:
                 hint="kyara library update FILE --re-embed --plugin NAME embeds it anew",
             )
 
-    def use(self, encoder: Encoder, plugin: str) -> None:
-        """Make `encoder` the library's, within the caller's transaction. Embeddings of another
-        stay in the file, but nothing is answered from them."""
+    @property
+    def detector(self) -> str:
+        """The id of the detector whose figures it holds."""
+        query = "SELECT identity FROM library JOIN detectors ON id = detector"
+        return str(self.database.row(query)[0])
+
+    def use(self, encoder: Encoder, plugin: str, detector: Detector) -> None:
+        """Make `encoder` and `detector` the library's, within the caller's transaction.
+        Embeddings of another encoder stay in the file, but nothing is answered from them."""
         place = plugin if not os.path.isdir(plugin) else os.path.abspath(plugin)  # noqa: PTH112
         self.database.run(
             "INSERT INTO encoders (identity, plugin, dimension) VALUES (?, ?, ?)"
             " ON CONFLICT (identity) DO UPDATE SET plugin = excluded.plugin",
             (encoder.id, os.fsencode(place), encoder.dimension),
         )
+        self.database.run("INSERT OR IGNORE INTO detectors (identity) VALUES (?)", (detector.id,))
         self.database.run(
-            "INSERT INTO library (only_row, created, encoder)"
-            " VALUES (1, ?, (SELECT id FROM encoders WHERE identity = ?))"
-            " ON CONFLICT (only_row) DO UPDATE SET encoder = excluded.encoder",
-            (datetime.now(UTC).isoformat(timespec="seconds"), encoder.id),
+            "INSERT INTO library (only_row, created, encoder, detector)"
+            " VALUES (1, ?, (SELECT id FROM encoders WHERE identity = ?),"
+            " (SELECT id FROM detectors WHERE identity = ?)) ON CONFLICT (only_row)"
+            " DO UPDATE SET encoder = excluded.encoder, detector = excluded.detector",
+            (datetime.now(UTC).isoformat(timespec="seconds"), encoder.id, detector.id),
         )
 
     def said(self, digest: bytes) -> Said:
-        """What was decided of a picture."""
+        """What was decided of every figure in a picture."""
         return self.decisions.said(digest)
+
+    def said_of(self, digest: bytes, detections: Sequence[Detection]) -> list[Said]:
+        """What was decided of each of these detections in a picture; see
+        `kyara.library.figures` for which box means which."""
+        return said_of_figures(self.database, digest, detections)
 
     def roots(self) -> list[Root]:
         """What was added, by path."""
@@ -235,55 +234,27 @@ class Library:
             )
 
     def store_embeddings(
-        self, digest: bytes, detections: Sequence[Detection], embeddings: FloatArray
+        self,
+        digest: bytes,
+        detections: Sequence[Detection],
+        embeddings: FloatArray,
+        detector: str,
     ) -> None:
         """Keep the detections (k) of a picture and their embeddings (k, d), where there are
         none yet; within the caller's transaction."""
-        for detection, row in zip(detections, embeddings, strict=True):
-            box = detection.box.as_tuple()
-            self.database.run(
-                "INSERT OR IGNORE INTO detections"
-                " (picture, box_left, box_top, box_right, box_bottom, kind, score)"
-                " VALUES ((SELECT id FROM pictures WHERE digest = ?), ?, ?, ?, ?, ?, ?)",
-                (digest, *box, detection.kind, detection.score),
-            )
-            self.database.run(
-                "INSERT OR IGNORE INTO embeddings (detection, encoder, vector) VALUES ("
-                "(SELECT d.id FROM detections d JOIN pictures p ON p.id = d.picture"
-                " WHERE p.digest = ? AND box_left = ? AND box_top = ? AND box_right = ?"
-                " AND box_bottom = ?), (SELECT encoder FROM library), ?)",
-                (digest, *box, row.astype("<f4").tobytes()),
-            )
+        store_embeddings(self.database, digest, detections, embeddings, detector)
+
+    def figures(self, digest: bytes) -> list[Detection]:
+        """The figures in a picture, as far as they are known."""
+        return [detection for _, detection in figures_of(self.database, digest)]
 
     def references(self) -> References:
-        """All pictures that are known to show a character, with their embeddings.
+        """All figures that are known to show a character, with their embeddings.
 
         Raises:
             DataError: an embedding is not as it should be.
         """
-        count = self.database.row(f"SELECT COUNT(*) {_REFERENCES}")[0]
-        dimension = self.encoder.dimension
-        embeddings = np.empty((count, dimension), dtype=np.float32)
-        names: list[str] = []
-        digests: list[bytes] = []
-        paths: list[Path] = []
-        query = (
-            f"SELECT c.name, p.digest, {_PLACE}, vector {_REFERENCES} ORDER BY c.name, p.id, d.id"
-        )
-        for rows in self.database.chunks(query, (), _ROWS):
-            vectors = b"".join(row[3] for row in rows)
-            if len(vectors) != 4 * dimension * len(rows):
-                raise DataError(
-                    "an embedding has the wrong length",
-                    where=self.path,
-                    hint="kyara library check tells which",
-                )
-            block = np.frombuffer(vectors, dtype="<f4").reshape(len(rows), dimension)
-            embeddings[len(names) : len(names) + len(rows)] = block
-            names += [row[0] for row in rows]
-            digests += [row[1] for row in rows]
-            paths += [Path(os.fsdecode(row[2])) for row in rows]
-        return References(tuple(names), tuple(digests), tuple(paths), as_embeddings(embeddings))
+        return read_references(self.database, self.encoder.dimension)
 
     def find(self, path: Path) -> bytes | None:
         """The digest of the picture that is, or was, at `path`; None if none is known."""
@@ -336,7 +307,7 @@ class Library:
         digests = list(dict.fromkeys(digests))
         removed = 0
         with self.database.writing():
-            named = [digest for digest in digests if self.said(digest).character is not None]
+            named = [digest for digest in digests if self.decisions.names(digest)]
             if named:
                 record(self.database, Forget(tuple(d.hex() for d in named)), Source.PERSON)
             for digest in digests:
@@ -365,11 +336,3 @@ class Library:
 
 
 _PRESENT = "SELECT picture FROM places WHERE NOT gone"
-_PLACE = (
-    "COALESCE((SELECT path FROM places WHERE picture = p.id ORDER BY gone, path LIMIT 1), p.name)"
-)
-_REFERENCES = (
-    "FROM said s JOIN characters c ON c.id = s.character JOIN pictures p ON p.digest = s.digest"
-    " JOIN detections d ON d.picture = p.id JOIN embeddings e ON e.detection = d.id"
-    " WHERE e.encoder = (SELECT encoder FROM library)"
-)

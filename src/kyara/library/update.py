@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
+from kyara import detect
+from kyara.detect import Detector
 from kyara.encode.cache import EmbeddingCache
 from kyara.encode.encoder import Encoder
 from kyara.encode.pipeline import EmbeddedPicture, embed_pictures
@@ -21,6 +23,7 @@ from kyara.library.log import Confirm, Source
 from kyara.library.scan import Seen, is_away, known_places, lost_places, scan
 from kyara.library.store import Library, Root, RootKind
 from kyara.pictures.digest import digest_of_file
+from kyara.pictures.read import measure
 from kyara.pictures.state import FileState
 from kyara.types import Progress, silent
 
@@ -126,20 +129,31 @@ def embed_again(
     encoder: Encoder,
     plugin: str,
     *,
+    detector: Detector | None = None,
     cache: EmbeddingCache | None = None,
     progress: Progress = silent,
 ) -> Updated:
-    """Make `encoder` the library's, and embed all pictures that are still somewhere.
+    """Make `encoder` and `detector` the library's, and embed all pictures that are still
+    somewhere.
 
     Those that are gone have no embedding until `update` finds them, and are no references in
     the meantime; their old embeddings stay in the file.
 
     Args:
         plugin: the name or directory that opens the encoder.
+        detector: finds the figures; None: the one that is used everywhere.
     """
     with library.database.writing():
-        library.use(encoder, plugin)
+        library.use(encoder, plugin, detector or detect.default())
     return update(library, encoder, cache=cache, progress=progress)
+
+
+def _detector_of(library: Library) -> Detector:
+    try:
+        return detect.named(library.detector)
+    except UsageError as error:
+        hint = "kyara library update FILE --re-embed finds the figures anew"
+        raise UsageError(error.what, where=library.path, hint=hint) from None
 
 
 class _Run:
@@ -155,6 +169,7 @@ class _Run:
         self.library = library
         self.database = library.database
         self.encoder = encoder
+        self.detector = _detector_of(library)
         self.cache = cache
         self.progress = progress
         self.places = known_places(self.database)
@@ -180,11 +195,13 @@ class _Run:
         self._embed(self._read([one for one in found.seen if read_all or not one.settled]))
 
     def embed_what_lacks(self) -> None:
-        """Embed known pictures that have no embedding by this encoder, from where they are."""
+        """Embed known pictures that have no embedding by this encoder and detector, from where
+        they are."""
         rows = self.database.rows(
             "SELECT MIN(path) FROM places WHERE NOT gone AND picture NOT IN"
             " (SELECT d.picture FROM detections d JOIN embeddings e ON e.detection = d.id"
-            " WHERE e.encoder = (SELECT encoder FROM library)) GROUP BY picture"
+            " WHERE e.encoder = (SELECT encoder FROM library)"
+            " AND d.detector = (SELECT detector FROM library)) GROUP BY picture"
         )
         if not rows:
             return
@@ -257,7 +274,8 @@ class _Run:
             return None
 
     def _embed(self, strangers: Sequence[Seen]) -> None:
-        pictures = embed_pictures([one.path for one in strangers], self.encoder, cache=self.cache)
+        paths = [one.path for one in strangers]
+        pictures = embed_pictures(paths, self.encoder, detector=self.detector, cache=self.cache)
         waiting: list[_Found] = []
         with self.progress("pictures", len(strangers)) as tick:
             for one, picture in zip(strangers, pictures, strict=True):
@@ -303,16 +321,12 @@ class _Run:
 
     def _store_picture(self, one: _Found) -> None:
         state = one.seen.state
-        detections = one.embedded.detections if one.embedded else ()
-        whole = next((d.box for d in detections if d.kind == "whole"), None)
+        width, height = (None, None) if one.embedded is None else _size(one.embedded)
         self.database.run(
             "INSERT INTO pictures (digest, name, width, height) VALUES (?, ?, ?, ?)"
             " ON CONFLICT (digest) DO UPDATE SET width = COALESCE(width, excluded.width),"
             " height = COALESCE(height, excluded.height)",
-            (
-                *(one.digest, os.fsencode(state.path.name)),
-                *((None, None) if whole is None else (int(whole.right), int(whole.bottom))),
-            ),
+            (one.digest, os.fsencode(state.path.name), width, height),
         )
         self.database.run(
             "INSERT OR REPLACE INTO places"
@@ -324,7 +338,10 @@ class _Run:
             ),
         )
         if one.embedded is not None:
-            self.library.store_embeddings(one.digest, detections, one.embedded.embeddings)
+            found = one.embedded
+            self.library.store_embeddings(
+                one.digest, found.detections, found.embeddings, found.detector
+            )
 
     def _name(self, found: Iterable[_Found]) -> None:
         """Record whom roots say that these show; within the caller's transaction."""
@@ -348,14 +365,27 @@ class _Run:
     def _may_name(self, digest: bytes, name: str) -> bool:
         said = self.library.said(digest)
         by_person = self.database.row(
-            "SELECT 1 FROM said WHERE digest = ? AND source = 'person'", (digest,)
+            "SELECT 1 FROM said WHERE digest = ?1 AND source = 'person' UNION SELECT 1"
+            " FROM rejections JOIN characters ON id = character WHERE digest = ?1 AND name = ?2",
+            (digest, name),
         )
         if said.character == name:
             return False
-        if by_person or name in said.rejected:
+        if by_person:
             self.result.kept += 1
             return False
         return True
+
+
+def _size(picture: EmbeddedPicture) -> tuple[int | None, int | None]:
+    """Width and height; from the file's header where no figure is the whole of it."""
+    for detection in picture.detections:
+        if detection.kind == "whole":
+            return int(detection.box.right), int(detection.box.bottom)
+    try:
+        return measure(picture.path).upright
+    except PictureError:  # gone in the meantime
+        return None, None
 
 
 def _batches(items: Sequence[_T]) -> Iterable[Sequence[_T]]:

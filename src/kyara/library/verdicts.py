@@ -1,9 +1,10 @@
-"""What the log of decisions comes to: who is said to be in which picture.
+"""What the log of decisions comes to: who is said to be in which picture, and which figure it is.
 
 The tables `characters`, `aliases`, `said` and `rejections` hold it. Every new decision is
 applied to them as it is written; `rebuild` makes them anew from the log, by the same code.
 A person outranks an import, an import outranks a model, and a later word of the same rank
-outranks an earlier one.
+outranks an earlier one. A word about every figure in a picture takes the place of earlier ones
+about single figures; a word about one figure leaves the others as they are.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Iterable
 
 from kyara.errors import UsageError
 from kyara.library.database import Database
+from kyara.library.figures import EVERY, as_text, same_figure
 from kyara.library.log import (
     Confirm,
     Decision,
@@ -24,7 +26,7 @@ from kyara.library.log import (
     Split,
     read_log,
 )
-from kyara.library.said import NOTHING, Said
+from kyara.library.said import NOTHING, Said, Subject
 from kyara.names import is_text
 
 __all__ = ["DERIVED", "apply", "find_character", "rebuild", "said_of"]
@@ -34,13 +36,16 @@ DERIVED = ("said", "rejections", "aliases", "characters")
 
 
 def said_of(database: Database, digest: bytes) -> Said:
-    """What the decisions come to for one picture."""
+    """What the decisions come to for every figure in a picture; single ones may differ."""
     row = database.row(
-        "SELECT name, ignored FROM said LEFT JOIN characters ON id = character WHERE digest = ?",
+        "SELECT name, ignored FROM said LEFT JOIN characters ON id = character"
+        " WHERE digest = ? AND box = ''",
         (digest,),
     )
     rejected = database.rows(
-        "SELECT name FROM rejections JOIN characters ON id = character WHERE digest = ?", (digest,)
+        "SELECT name FROM rejections JOIN characters ON id = character"
+        " WHERE digest = ? AND box = ''",
+        (digest,),
     )
     if row is None and not rejected:
         return NOTHING
@@ -89,15 +94,15 @@ def apply(database: Database, decision: Decision) -> None:
         _ensure(database, payload.character, payload.name)
     match payload:
         case Confirm() | Split():
-            digests = payload.digests
+            subjects = payload.subjects
             if decision.source is Source.IMPORT:
-                digests = _left_open(database, digests, payload.character)
-            _say(database, decision, digests, payload.character)
+                subjects = _left_open(database, subjects, payload.character)
+            _say(database, decision, subjects, payload.character)
         case Reject():
-            _reject(database, decision, payload.digests, payload.character)
+            _reject(database, decision, payload.subjects, payload.character)
         case Ignore() | Forget():
             ignored = isinstance(payload, Ignore)
-            _say(database, decision, payload.digests, None, ignored=ignored)
+            _say(database, decision, payload.subjects, None, ignored=ignored)
         case Rename():
             _ensure(database, payload.character, payload.old)
             _rename(database, payload.character, payload.name)
@@ -122,15 +127,15 @@ def _check_free(database: Database, name: str) -> None:
         )
 
 
-def _left_open(database: Database, digests: Iterable[bytes], character: int) -> list[bytes]:
-    """Those of the pictures on which no person has said anything that an import contradicts."""
+def _left_open(database: Database, subjects: Iterable[Subject], character: int) -> list[Subject]:
+    """Those in whose pictures no person has said anything that an import contradicts."""
     return [
-        digest
-        for digest in digests
+        subject
+        for subject in subjects
         if database.row(
             "SELECT 1 FROM said WHERE digest = ?1 AND source = 'person'"
             " UNION SELECT 1 FROM rejections WHERE digest = ?1 AND character = ?2",
-            (digest, character),
+            (subject.digest, character),
         )
         is None
     ]
@@ -139,32 +144,54 @@ def _left_open(database: Database, digests: Iterable[bytes], character: int) -> 
 def _say(
     database: Database,
     decision: Decision,
-    digests: Iterable[bytes],
+    subjects: Iterable[Subject],
     character: int | None,
     *,
     ignored: bool = False,
 ) -> None:
-    digests = list(digests)
-    database.run_many(
-        "DELETE FROM rejections WHERE digest = ? AND character = ?",
-        ((digest, character) for digest in digests),
-    )
-    database.run_many(
-        "INSERT OR REPLACE INTO said (digest, character, ignored, source, decision)"
-        " VALUES (?, ?, ?, ?, ?)",
-        ((digest, character, ignored, decision.source.value, decision.id) for digest in digests),
-    )
+    for subject in subjects:
+        for box in _boxes(database, "said", subject):
+            database.run("DELETE FROM said WHERE digest = ? AND box = ?", (subject.digest, box))
+        for box in _boxes(database, "rejections", subject):
+            database.run(
+                "DELETE FROM rejections WHERE digest = ? AND box = ? AND character = ?",
+                (subject.digest, box, character),
+            )
+        database.run(
+            "INSERT OR REPLACE INTO said (digest, box, character, ignored, source, decision)"
+            " VALUES (?, ?, ?, ?, ?, ?)",
+            (
+                *(subject.digest, as_text(subject.box), character, ignored),
+                *(decision.source.value, decision.id),
+            ),
+        )
 
 
 def _reject(
-    database: Database, decision: Decision, digests: Iterable[bytes], character: int
+    database: Database, decision: Decision, subjects: Iterable[Subject], character: int
 ) -> None:
-    for digest in digests:
-        database.run("DELETE FROM said WHERE digest = ? AND character = ?", (digest, character))
+    for subject in subjects:
+        for box in _boxes(database, "said", subject):
+            database.run(
+                "DELETE FROM said WHERE digest = ? AND box = ? AND character = ?",
+                (subject.digest, box, character),
+            )
         database.run(
-            "INSERT OR REPLACE INTO rejections (digest, character, decision) VALUES (?, ?, ?)",
-            (digest, character, decision.id),
+            "INSERT OR REPLACE INTO rejections (digest, box, character, decision)"
+            " VALUES (?, ?, ?, ?)",
+            (subject.digest, as_text(subject.box), character, decision.id),
         )
+
+
+def _boxes(database: Database, table: str, subject: Subject) -> list[str]:
+    """The boxes in the table that the subject covers: all of its picture's, `EVERY` included; or
+    those of the same figure."""
+    rows = database.rows(f"SELECT DISTINCT box FROM {table} WHERE digest = ?", (subject.digest,))
+    boxes = [box for (box,) in rows]
+    if subject.box is None:
+        return boxes
+    own = as_text(subject.box)
+    return [box for box in boxes if box != EVERY and same_figure(own, box)]
 
 
 def _rename(database: Database, character: int, name: str) -> None:
@@ -191,7 +218,10 @@ def _merge(database: Database, other: int, character: int) -> None:
     database.run("DELETE FROM characters WHERE id = ?", (other,))
     # A picture of the one may have been "not the other": what a person named outranks that,
     # and that outranks what an import named.
-    contradicted = "EXISTS (SELECT 1 FROM {0} o WHERE o.digest = {1}.digest AND o.character = ?1)"
+    contradicted = (
+        "EXISTS (SELECT 1 FROM {0} o WHERE o.digest = {1}.digest AND o.box = {1}.box"
+        " AND o.character = ?1)"
+    )
     database.run(
         "DELETE FROM said WHERE character = ?1 AND source = 'import' AND "
         + contradicted.format("rejections", "said"),

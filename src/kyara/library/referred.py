@@ -1,0 +1,124 @@
+"""The references of a library: the figures that are known to show a character."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kyara.errors import DataError
+from kyara.library.database import Database
+from kyara.library.figures import figures_of, of_detector, said_of_figures
+from kyara.types import Box, Detection, FloatArray, as_embeddings
+
+__all__ = ["References", "read_references"]
+
+_ROWS = 4096
+
+
+@dataclass(frozen=True)
+class References:
+    """The references of a library, one figure each, sorted by character.
+
+    Attributes:
+        characters: the name for each, length n.
+        digests: of the pictures, length n.
+        paths: where the pictures are, were, or what the file was called; length n.
+        names: what the files were called when they were first seen, length n.
+        boxes: the figures in their pictures, shape (n, 4).
+        kinds: `head`, `figure` or `whole`, length n.
+        scores: of the detector, length n.
+        embeddings: shape (n, d).
+    """
+
+    characters: tuple[str, ...]
+    digests: tuple[bytes, ...]
+    paths: tuple[Path, ...]
+    names: tuple[str, ...]
+    boxes: NDArray[np.float64]
+    kinds: tuple[str, ...]
+    scores: tuple[float, ...]
+    embeddings: FloatArray
+
+    def detection(self, n: int) -> Detection:
+        """The `n`-th figure."""
+        return Detection(Box(*self.boxes[n].tolist()), self.kinds[n], self.scores[n])
+
+
+def read_references(database: Database, dimension: int) -> References:
+    """All of them, with their embeddings by the library's encoder.
+
+    Raises:
+        DataError: an embedding is not as it should be.
+    """
+    singled_out = (json.dumps(_singled_out(database)),)
+    count = database.row(f"{_SHOWN} SELECT COUNT(*) {_FROM}", singled_out)[0]
+    embeddings = np.empty((count, dimension), dtype=np.float32)
+    boxes = np.empty((count, 4), dtype=np.float64)
+    columns: list[tuple[object, ...]] = []
+    query = f"{_SHOWN} SELECT {_COLUMNS}, vector {_FROM} ORDER BY shown.name, p.id, d.id"
+    for rows in database.chunks(query, singled_out, _ROWS):
+        vectors = b"".join(row[-1] for row in rows)
+        if len(vectors) != 4 * dimension * len(rows):
+            raise DataError(
+                "an embedding has the wrong length",
+                where=database.path,
+                hint="kyara library check tells which",
+            )
+        block = slice(len(columns), len(columns) + len(rows))
+        embeddings[block] = np.frombuffer(vectors, dtype="<f4").reshape(len(rows), dimension)
+        boxes[block] = [row[6:10] for row in rows]
+        columns += [row[:6] for row in rows]
+    names, digests, paths, files, kinds, scores = (
+        zip(*columns, strict=True) if columns else [()] * 6
+    )
+    return References(
+        names,
+        digests,
+        tuple(Path(os.fsdecode(path)) for path in paths),
+        tuple(name.decode("utf-8", "replace") for name in files),
+        boxes,
+        kinds,
+        scores,
+        as_embeddings(embeddings),
+    )
+
+
+def _singled_out(database: Database) -> list[tuple[int, str]]:
+    """Where something was said of single figures: ids of the detections that show a character,
+    with its name. They are few, and to match boxes takes more than SQL."""
+    shown = []
+    for (digest,) in database.rows(f"SELECT digest FROM ({_WITH_BOXES}) ORDER BY digest"):
+        figures = figures_of(database, digest)
+        said = said_of_figures(database, digest, [detection for _, detection in figures])
+        shown += [
+            (row, word.character)
+            for (row, _), word in zip(figures, said, strict=True)
+            if word.character is not None
+        ]
+    return shown
+
+
+_WITH_BOXES = (
+    "SELECT digest FROM said WHERE box <> '' UNION SELECT digest FROM rejections WHERE box <> ''"
+)
+_SHOWN = (
+    "WITH shown (detection, name) AS (SELECT d.id, c.name FROM said s"
+    " JOIN characters c ON c.id = s.character JOIN pictures p ON p.digest = s.digest"
+    f" JOIN detections d ON d.picture = p.id WHERE {of_detector('d')}"
+    f" AND s.digest NOT IN ({_WITH_BOXES}) UNION ALL"
+    " SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?1))"
+)
+_FROM = (
+    "FROM shown JOIN detections d ON d.id = shown.detection JOIN pictures p ON p.id = d.picture"
+    " JOIN embeddings e ON e.detection = d.id WHERE e.encoder = (SELECT encoder FROM library)"
+)
+_COLUMNS = (
+    "shown.name, p.digest, COALESCE((SELECT path FROM places WHERE picture = p.id"
+    " ORDER BY gone, path LIMIT 1), p.name), p.name, d.kind, d.score,"
+    " box_left, box_top, box_right, box_bottom"
+)
