@@ -15,7 +15,7 @@ import nox
 
 nox.needs_version = ">=2024.3.2"
 nox.options.reuse_venv = "yes"
-nox.options.sessions = ["lint", "types", "tests", "docs"]
+nox.options.sessions = ["lint", "types", "tests"]
 
 STYLE = (
     ("ruff", "check", "."),
