@@ -16,12 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import numpy as np
 import pytest
-from hypothesis import settings
 from PIL import Image, ImageDraw
 
-settings.register_profile("quick", max_examples=15)
+hypothesis.settings.register_profile("quick", max_examples=15)
 """For the quick loop; the other profile, hypothesis's own, is what must hold."""
 
 TINY_TOML = """
