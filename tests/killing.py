@@ -21,19 +21,31 @@ __all__ = ["KILLS", "kills"]
 KILLS = int(os.environ.get("KYARA_KILLS", "4"))
 RUNS_PER_KILL = 6
 
-# A command in a process of its own that says when its work begins: importing is not work.
+# Runs a command that says when it calls a function for the first time, and nothing else.
 _RUN = """
 import importlib, os, sys
 from kyara.cli.main import main
-importlib.import_module(f"kyara.cli.{sys.argv[1]}")
-print("ready", flush=True)
-os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+
+module, _, names = sys.argv.pop(1).partition(":")
+*owners, name = names.split(".")
+owner = importlib.import_module(module)
+for part in owners:
+    owner = getattr(owner, part)
+original = getattr(owner, name)
+
+def watched(*arguments, **options):
+    if sys.stdout is sys.__stdout__:
+        print("begins", flush=True)
+        sys.stdout = open(os.devnull, "w")
+    return original(*arguments, **options)
+
+setattr(owner, name, watched)
 main()
 """
 
 
 def kills(
-    arguments: list[object], folder: Path, prepare: Callable[[], None], seed: int = 0
+    arguments: list[object], folder: Path, since: str, prepare: Callable[[], None], seed: int = 0
 ) -> Iterator[None]:
     """Kill `kyara` with these arguments KILLS times, each at a random instant of its work.
 
@@ -41,16 +53,19 @@ def kills(
     nothing, and the test fails if most do.
 
     Args:
+        since: the function that begins the work, `module:function`; what is before, mostly
+            imports, changes nothing on the disk.
         prepare: makes sure, before each run, that there is something to do.
     """
+    words = [sys.executable, "-c", _RUN, since, *map(str, arguments)]
     at_random = random.Random(seed)
     prepare()
-    within = _seconds_to_end(arguments, folder, None)
+    within = _seconds_to_end(words, folder, None)
     assert within is not None
     hits = 0
     for _ in range(RUNS_PER_KILL * KILLS):
         prepare()
-        if _seconds_to_end(arguments, folder, at_random.uniform(0, within)) is None:
+        if _seconds_to_end(words, folder, at_random.uniform(0, within)) is None:
             within *= 1.1  # so about seven runs of ten are hit, however busy the machine is
             hits += 1
             yield
@@ -61,19 +76,12 @@ def kills(
     pytest.fail(f"of {RUNS_PER_KILL * KILLS} runs only {hits} were killed before they ended")
 
 
-def _seconds_to_end(
-    arguments: list[object], folder: Path, kill_after: float | None
-) -> float | None:
+def _seconds_to_end(words: list[str], folder: Path, kill_after: float | None) -> float | None:
     """How long its work took; None where it was killed."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", _RUN, *map(str, arguments)],
-        cwd=folder,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-    )
+    process = subprocess.Popen(words, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     with process:
         assert process.stdout is not None
-        assert process.stdout.readline() == b"ready\n"
+        assert process.stdout.readline() == b"begins\n"
         begin = time.monotonic()
         try:
             process.wait(timeout=kill_after)

@@ -15,6 +15,8 @@ from tests.support import files, noise, tree
 
 Run = Callable[..., Ran]
 
+APPLY, UNDO = "kyara.organise.apply:apply_plan", "kyara.organise.undo:undo_plan"
+
 
 @pytest.fixture
 def fixed(tiny_plugin: Path, cast: Path, inbox: Path) -> list[object]:
@@ -171,7 +173,7 @@ def test_sort_killed_at_random_instants(
     def put_back() -> None:  # what a run that was not killed has done
         assert not files(out) or kyara("undo", "out").code == 0
 
-    for _ in kills([*fixed, option], tmp_path, put_back, seed=len(option)):
+    for _ in kills([*fixed, option], tmp_path, APPLY, put_back):
         final = {name for name in files(out) if not name.endswith(".part")}
         assert {sha256((out / name).read_bytes()).hexdigest() for name in final} <= known
         assert digests(inbox) | digests(out) >= known
@@ -194,7 +196,7 @@ def test_undo_killed_at_random_instants(sort: Run, kyara: Run, tmp_path: Path, o
         assert sort(option).code == 0
         assert digests(out) == known
 
-    for _ in kills(["undo", "out"], tmp_path, sort_all):
+    for _ in kills(["undo", "out"], tmp_path, UNDO, sort_all):
         assert digests(inbox) | digests(out) >= known
         assert kyara("undo", "out").code == 0 or not files(out)  # 2: it had come to its end
         assert {name: (inbox / name).read_bytes() for name in files(inbox)} == before

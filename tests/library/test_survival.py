@@ -25,6 +25,7 @@ from tests.support import command, run_process, tree
 
 ALL = 150
 """Pictures of two characters."""
+WRITE, APPLY = "kyara.library.database:Database.writing", "kyara.organise.apply:apply_plan"
 
 
 @pytest.fixture
@@ -60,7 +61,7 @@ def test_add_killed_at_any_instant(library: Path, many: Path) -> None:
             library.write_bytes(empty)
             had = 0
 
-    for _ in kills(add, library.parent, something_is_missing, seed=5):
+    for _ in kills(add, library.parent, WRITE, something_is_missing, seed=5):
         has = healthy(library.parent)
         assert has["pictures"] >= had  # what was committed is still there
         assert has["references"] == has["pictures"]
@@ -88,7 +89,7 @@ def test_update_killed_at_any_instant(library: Path, many: Path) -> None:
         new = draw(many / "jade" / f"new-{changes}.png", "jade", 500 + changes)
         new.write_bytes(new.read_bytes() + f"new {changes}".encode())  # poses may be the same
 
-    for _ in kills(update, library.parent, change_something, seed=6):
+    for _ in kills(update, library.parent, WRITE, change_something, seed=6):
         healthy(library.parent)
     assert run_process(command(*update), library.parent).code == 0
     has = healthy(library.parent)
@@ -113,7 +114,7 @@ def test_sort_killed_at_any_instant(library: Path, many: Path) -> None:
             shutil.rmtree(out)
             shutil.copytree(many / "ruby", inbox, dirs_exist_ok=True)
 
-    for _ in kills(sort, library.parent, something_is_left, seed=7):
+    for _ in kills(sort, library.parent, APPLY, something_is_left, seed=7):
         healthy(library.parent)
         places = [path for path in out.rglob("*.png") if path.parent.name == "ruby"]
         found = {path.read_bytes() for path in [*inbox.glob("*.png"), *places]}
