@@ -23,7 +23,6 @@ from kyara.evaluate.report import (
     load_report,
     markdown,
     markdown_by_source,
-    metric_words,
 )
 
 ROOT = Path(__file__).parents[1]
@@ -72,7 +71,6 @@ GLANCE = {
     "clustering": ("b3_f",),
     "robustness": ("eer_grey", "eer_hue_down", "eer_half", "eer_jpeg", "eer_line_art"),
 }
-LOWER_IS_BETTER = ("eer", "hard_eer")
 
 
 def glance() -> str:
@@ -83,8 +81,9 @@ def glance() -> str:
         for name in names if protocol in report.primary else ():
             values = [encoder.mean[protocol][name].value for encoder in report.encoders]
             known = [value for value in values if value is not None]
-            best = min if name.startswith(LOWER_IS_BETTER) else max
-            rows.append([metric_words(name), *(_cell(v, v == best(known)) for v in values)])
+            about = report.metric(protocol, name)
+            best = max if about.higher_is_better else min
+            rows.append([about.title, *(_cell(v, v == best(known)) for v in values)])
     return table(rows)
 
 
@@ -110,7 +109,7 @@ def details() -> str:
 
 
 def open_set() -> str:
-    """The plain threshold beside the back-end, mean over the sources."""
+    """The plain thresholds beside the open-set judge, mean over the sources."""
     (encoder,) = load_report(OPEN_SET).encoders
     figures = encoder.mean["open_set"]
     names = {

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from kyara.types import Aggregation, Box, Detection, Thresholds, as_embeddings, normalised
+from kyara.types import Box, Detection, Thresholds, as_embeddings, normalised
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
 ANY_FLOAT = st.floats()
@@ -47,10 +47,6 @@ def test_the_score_of_a_detection_is_from_0_to_1(score: float) -> None:
     else:
         with pytest.raises(ValueError, match="score from 0 to 1"):
             Detection(Box(0, 0, 1, 1), "whole", score)
-
-
-def test_aggregations_are_the_words_of_the_command_line() -> None:
-    assert [Aggregation("any"), Aggregation("avg")] == list(Aggregation)
 
 
 ROWS = arrays(

@@ -6,14 +6,12 @@ import math
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
-    "Aggregation",
     "Box",
     "Detection",
     "FloatArray",
@@ -35,15 +33,6 @@ Progress: TypeAlias = Callable[[str, int], AbstractContextManager[Callable[[], N
 def silent(_label: str, _total: int) -> AbstractContextManager[Callable[[], None]]:
     """The `Progress` that shows nothing."""
     return nullcontext(lambda: None)
-
-
-class Aggregation(StrEnum):
-    """How the scores against a character's references become one score."""
-
-    ANY = "any"
-    """The best of them: one good reference is enough."""
-    AVG = "avg"
-    """Their mean: steadier when some references are odd."""
 
 
 @dataclass(frozen=True)

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from kyara.encode.encoder import Encoder
 from kyara.evaluate.alterations import ALTERATIONS
+from kyara.evaluate.dataset import Dataset
+from kyara.evaluate.protocols import EvaluationProtocol, Measured
+from kyara.evaluate.report import Report
+from kyara.evaluate.suite import measure, see
 from kyara.evaluate.trials import Altered, Embedded, mine_hard_pairs
-from kyara.types import FloatArray
+from kyara.identify.judge import Any, Avg
+from kyara.manifest import EmbeddingSpec, InputSpec, Manifest, ModelSpec, PluginSpec
+from kyara.types import FloatArray, PixelArray
 
 
 def toy(
@@ -29,6 +36,49 @@ def toy(
 def dot(a: FloatArray, b: FloatArray) -> FloatArray:
     """The similarity of toy embeddings."""
     return np.asarray(a @ b.T, dtype=np.float32)
+
+
+@dataclass(frozen=True)
+class _Comparing:
+    similarity: Callable[[FloatArray, FloatArray], FloatArray]
+
+    def encode(self, crops: PixelArray) -> FloatArray:
+        raise AssertionError("nothing is encoded here")
+
+
+def toy_encoder(
+    similarity: Callable[[FloatArray, FloatArray], FloatArray] = dot, cosine: bool = True
+) -> Encoder:
+    """An encoder that only compares."""
+    plain = similarity is dot and cosine
+    manifest = Manifest(
+        plugin=PluginSpec(name="toy", version="1"),
+        model=ModelSpec(entry="none:none"),
+        input=InputSpec(size=8),
+        embedding=EmbeddingSpec(dimension=8, similarity="cosine" if plain else "plugin"),
+    )
+    return Encoder("toy@1", manifest, lambda: _Comparing(similarity), concurrent=True)
+
+
+def by(
+    similarity: Callable[[FloatArray, FloatArray], FloatArray] = dot,
+    strangers: FloatArray | None = None,
+) -> Measured:
+    """An encoder of that similarity, to be measured, with the judges that every encoder has."""
+    encoder = toy_encoder(similarity)
+    return Measured(encoder, (Any(encoder), Avg(encoder)), strangers)
+
+
+def report_of(
+    encoders: Sequence[Encoder],
+    dataset: Dataset,
+    protocols: Sequence[EvaluationProtocol] | None = None,
+    name: str = "",
+    judges: Sequence[str] = (),
+) -> Report:
+    """What `kyara evaluate` measures."""
+    seen = see(encoders, dataset, protocols)
+    return measure(seen, dataset, protocols, name=name, judges=judges)
 
 
 def rng() -> np.random.Generator:

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from kyara.identify.default import JUDGES
 from kyara.manifest import load_manifest
 from tests.conftest import Ran, draw
+from tests.identify.test_default import Worst
 
 pytest.importorskip("sklearn", reason="needs the extra `evaluate`")
 
@@ -48,7 +50,7 @@ def test_files_and_plots(kyara: Kyara, cast: Path, tiny_plugin: Path, tmp_path: 
     assert report["encoders"][0]["sources"]["cast"]["retrieval"]["rank1"]["value"] == 1.0
     assert files["r.md"].read_text() == ran.out
     plots = {path.name for path in files["plots"].iterdir()}
-    assert plots == {"verification-cast.png", "hard_pairs-cast.png"}
+    assert plots == {"verification-det-cast.png", "hard_pairs-det-cast.png"}
 
 
 def test_the_same_seed_gives_the_same_numbers(kyara: Kyara, cast: Path, tiny_plugin: Path) -> None:
@@ -108,6 +110,19 @@ def test_only_some_protocols(kyara: Kyara, cast: Path, tiny_plugin: Path, tmp_pa
     assert report["encoders"][0]["mean"]["hard_pairs"]["hard_eer"]["value"] is not None
 
 
+def test_a_judge_is_measured(
+    kyara: Kyara, cast: Path, tiny_plugin: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(JUDGES, "worst", Worst)
+    call = ("evaluate", cast, "--plugin", tiny_plugin, "--judge", "worst", "--json")
+    assert kyara(*call, tmp_path / "r.json").code == 0
+    report = json.loads((tmp_path / "r.json").read_text())
+    assert report["primary"]["open_set"] == "dir_at_fpir_5_5_worst"
+    tiers = report["encoders"][0]["mean"]["tiers"]
+    assert {f"tier_1_4_{judge}" for judge in ("any", "avg", "worst")} < tiers.keys()
+    assert tiers["tier_1_4_worst"]["value"] == 1.0
+
+
 def test_everything_is_measured_by_default(
     kyara: Kyara, cast: Path, tiny_plugin: Path, tmp_path: Path
 ) -> None:
@@ -137,6 +152,8 @@ def test_a_broken_picture_is_named_once(kyara: Kyara, cast: Path, tiny_plugin: P
         (["missing"], 1, "no such data set"),
         (["CAST", "--baseline", "hog"], 2, "no baseline 'hog'"),
         (["CAST", "--protocol", "sorting"], 2, "no protocol 'sorting' (there are: verification,"),
+        (["CAST", "--judge", "best"], 2, "no judge 'best' (there are: any, avg, plda)"),
+        (["CAST", "--baseline", "histogram", "--judge", "plda"], 2, "no open-set judge"),
         (["CAST", "--miner", "missing"], 1, "no plugin 'missing'"),
         (["CAST", "--calibrate", "missing"], 1, "no such plugin directory"),
         (["CAST", "--plugin", "missing"], 1, "no plugin 'missing'"),

@@ -24,7 +24,7 @@ from kyara.evaluate.protocols import (
 )
 from kyara.evaluate.trials import Altered, Embedded, hard_pairs_of, mine_hard_pairs
 from kyara.types import FloatArray
-from tests.evaluate.helpers import clusters, complete, dot, rng, toy
+from tests.evaluate.helpers import by, clusters, complete, dot, rng, toy
 
 pytest.importorskip("sklearn", reason="needs the extra `evaluate`")
 
@@ -32,7 +32,7 @@ labels = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=1, m
 
 
 def values(protocol: EvaluationProtocol, embedded: Embedded) -> dict[str, float | None]:
-    outcome = protocol.run(embedded, dot, rng())
+    outcome = protocol.run(embedded, by(), rng())
     return {name: estimate.value for name, estimate in outcome.metrics.items()}
 
 
@@ -132,7 +132,7 @@ def test_a_probe_with_weight_two_counts_as_two() -> None:
 
 def test_where_every_probe_gets_a_name_recall_is_top_1() -> None:
     protocol = Enrolment(counts=(3,), draws=4, bootstrap=0)
-    outcome = protocol.run(clusters(10, 8, 0.9), dot, rng())
+    outcome = protocol.run(clusters(10, 8, 0.9), by(), rng())
     for how in ("any", "avg"):
         top1 = outcome.metrics[f"top1_3_{how}"].value
         precision = outcome.curves[f"precision_3_{how}"].values
@@ -214,8 +214,8 @@ def test_clustering_of_characters_that_stand_apart_is_perfect() -> None:
 
 def test_clustering_does_not_mind_the_scale_of_the_scores() -> None:
     embedded = clusters(12, 6, 0.6)
-    plain = Clustering(bootstrap=0).run(embedded, dot, rng())
-    shifted = Clustering(bootstrap=0).run(embedded, lambda a, b: 3 * dot(a, b) - 50, rng())
+    plain = Clustering(bootstrap=0).run(embedded, by(), rng())
+    shifted = Clustering(bootstrap=0).run(embedded, by(lambda a, b: 3 * dot(a, b) - 50), rng())
     for name, estimate in plain.metrics.items():
         assert shifted.metrics[name].value == pytest.approx(estimate.value, abs=0.02)
 
@@ -266,7 +266,7 @@ def test_an_altered_picture_is_not_compared_with_its_own_scene() -> None:
 
 def test_what_is_not_altered_does_not_rise() -> None:
     embedded = complete(clusters(12, 6, 0.8))
-    outcome = Robustness(bootstrap=20).run(embedded, dot, rng())
+    outcome = Robustness(bootstrap=20).run(embedded, by(), rng())
     none = outcome.metrics["rise_grey"]  # the helper alters the first by nothing
     assert none.value == 0.0
     assert none.replicates is not None

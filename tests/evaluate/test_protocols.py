@@ -17,7 +17,7 @@ from kyara.evaluate.protocols import (
     standard_protocols,
 )
 from kyara.evaluate.trials import Embedded, draw_enrolment, pairs_of
-from tests.evaluate.helpers import clusters, complete, dot, rng, toy
+from tests.evaluate.helpers import by, clusters, complete, dot, rng, toy
 
 pytest.importorskip("sklearn", reason="needs the extra `evaluate`")
 
@@ -26,7 +26,7 @@ AXES = [[1.0, 0.0], [1.0, 0.0], [0.0, 1.0], [0.0, 1.0]]
 
 
 def value(protocol: EvaluationProtocol, embedded: Embedded, metric: str) -> float | None:
-    return protocol.run(embedded, dot, rng()).metrics[metric].value
+    return protocol.run(embedded, by(), rng()).metrics[metric].value
 
 
 def test_every_pair_of_different_scenes_once() -> None:
@@ -56,7 +56,7 @@ def test_a_limit_keeps_all_same_pairs_and_some_of_the_different() -> None:
 def test_verification_is_the_metric_on_the_pairs() -> None:
     noisy = clusters(characters=12, pictures=6, noise=0.8)
     pairs = pairs_of(noisy, dot, rng(), limit=10**9)
-    outcome = Verification(bootstrap=300).run(noisy, dot, rng())
+    outcome = Verification(bootstrap=300).run(noisy, by(), rng())
     eer = outcome.metrics["eer"]
     assert eer.value == pytest.approx(equal_error_rate(pairs.scores, pairs.same))
     assert eer.replicates is not None
@@ -67,7 +67,7 @@ def test_verification_is_the_metric_on_the_pairs() -> None:
 
 
 def test_verification_of_perfect_embeddings() -> None:
-    outcome = Verification(bootstrap=20).run(toy(AXES, [0, 0, 1, 1]), dot, rng())
+    outcome = Verification(bootstrap=20).run(toy(AXES, [0, 0, 1, 1]), by(), rng())
     assert {name: e.value for name, e in outcome.metrics.items()} == {
         "eer": 0.0,
         "fpr_at_fnr_13.9": 0.0,
@@ -83,14 +83,14 @@ def test_a_shared_scene_never_helps() -> None:
     same_scene = toy(rows, [0, 0, 0, 0], scenes)
     pairs = pairs_of(same_scene, dot, rng(), limit=100)
     assert pairs.scores.tolist() == [0.0] * 4
-    retrieved = Retrieval(bootstrap=0).run(toy(rows, [0, 0, 1, 1], scenes), dot, rng())
+    retrieved = Retrieval(bootstrap=0).run(toy(rows, [0, 0, 1, 1], scenes), by(), rng())
     assert retrieved.metrics["rank1"].value is None  # each one's only fellow is of its scene
 
 
 def test_retrieval_by_hand() -> None:
     # The fourth picture is of character 1 but lies with character 0.
     rows = [[1.0, 0.0], [0.9, 0.1], [0.0, 1.0], [0.8, 0.0]]
-    outcome = Retrieval(bootstrap=0).run(toy(rows, [0, 0, 1, 1]), dot, rng())
+    outcome = Retrieval(bootstrap=0).run(toy(rows, [0, 0, 1, 1]), by(), rng())
     assert outcome.metrics["rank1"].value == pytest.approx(2 / 4)
     # Right answers at rank 1 and 1; the third finds the fourth last; the fourth the third last.
     assert outcome.metrics["map"].value == pytest.approx((1 + 1 + 1 / 3 + 1 / 3) / 4)
@@ -98,13 +98,13 @@ def test_retrieval_by_hand() -> None:
 
 def test_a_lone_picture_is_a_wrong_answer_but_no_query() -> None:
     rows = [[1.0, 0.0], [0.0, 1.0], [0.7, 0.7]]
-    outcome = Retrieval(bootstrap=0).run(toy(rows, [0, 0, 1]), dot, rng())
+    outcome = Retrieval(bootstrap=0).run(toy(rows, [0, 0, 1]), by(), rng())
     assert outcome.metrics["rank1"].value == 0.0
     assert outcome.metrics["map"].value == pytest.approx(0.5)
 
 
 def test_enrolment_of_perfect_embeddings() -> None:
-    outcome = Enrolment(counts=(1,), bootstrap=20).run(toy(AXES, [0, 0, 1, 1]), dot, rng())
+    outcome = Enrolment(counts=(1,), bootstrap=20).run(toy(AXES, [0, 0, 1, 1]), by(), rng())
     assert outcome.metrics["top1_1_any"].value == 1.0
     assert outcome.metrics["top1_1_avg"].value == 1.0
 
@@ -114,7 +114,7 @@ def test_any_and_avg_differ_where_they_should() -> None:
     # all. Whichever two references are drawn, the mean prefers character 1 more often.
     rows = [[1.0, 0.0], [1.0, 0.0], [-1.0, 0.0], [-1.0, 0.0], *([[0.01, 1.0]] * 4)]
     protocol = Enrolment(counts=(3,), draws=30, bootstrap=0)
-    outcome = protocol.run(toy(rows, [0, 0, 0, 0, 1, 1, 1, 1]), dot, rng())
+    outcome = protocol.run(toy(rows, [0, 0, 0, 0, 1, 1, 1, 1]), by(), rng())
     anyone, average = outcome.metrics["top1_3_any"].value, outcome.metrics["top1_3_avg"].value
     assert anyone == 1.0
     assert average is not None
@@ -122,7 +122,9 @@ def test_any_and_avg_differ_where_they_should() -> None:
 
 
 def test_enrolment_needs_two_characters_with_more_than_n_pictures() -> None:
-    metrics = Enrolment(counts=(1, 2), bootstrap=0).run(toy(AXES, [0, 0, 1, 1]), dot, rng()).metrics
+    metrics = (
+        Enrolment(counts=(1, 2), bootstrap=0).run(toy(AXES, [0, 0, 1, 1]), by(), rng()).metrics
+    )
     assert metrics["top1_1_any"].value is not None
     assert metrics["top1_2_any"].value is None
     assert metrics["top1_2_avg"].value is None
@@ -149,8 +151,8 @@ def test_a_character_without_references_is_only_probed() -> None:
 @pytest.mark.parametrize("protocol", standard_protocols(bootstrap=30), ids=lambda p: p.name)
 def test_the_same_chance_gives_the_same_numbers(protocol: EvaluationProtocol) -> None:
     noisy = complete(clusters(characters=12, pictures=12, noise=0.8))
-    first, again = (protocol.run(noisy, dot, rng()) for _ in range(2))
-    assert protocol.primary in first.metrics
+    first, again = (protocol.run(noisy, by(), rng()) for _ in range(2))
+    assert protocol.primary("avg") in first.metrics
     for name, estimate in first.metrics.items():
         assert estimate.value == again.metrics[name].value
         np.testing.assert_array_equal(estimate.replicates, again.metrics[name].replicates)
@@ -162,20 +164,32 @@ def test_better_embeddings_measure_better(protocol: EvaluationProtocol) -> None:
         pytest.skip("what an alteration costs says nothing of what was there to lose")
     pictures = 5 if protocol.name == "tiers" else 12  # its primary metric is of the first tier
     good, bad = (complete(clusters(12, pictures, noise)) for noise in (0.3, 1.5))
-    sign = -1 if protocol.primary.endswith("eer") else 1
-    values = [value(protocol, embedded, protocol.primary) for embedded in (good, bad)]
+    primary = protocol.primary("avg")
+    (about,) = (m for m in protocol.metrics(("any", "avg")) if m.name == primary)
+    sign = 1 if about.higher_is_better else -1
+    values = [value(protocol, embedded, primary) for embedded in (good, bad)]
     assert values[0] is not None
     assert values[1] is not None
     assert sign * values[0] > sign * values[1]
+
+
+@pytest.mark.parametrize("protocol", standard_protocols(bootstrap=0), ids=lambda p: p.name)
+def test_every_metric_says_what_it_is(protocol: EvaluationProtocol) -> None:
+    metrics = protocol.metrics(("any", "avg"))
+    names = [metric.name for metric in metrics]
+    found = protocol.run(complete(clusters(12, 12, 0.5)), by(), rng()).metrics
+    assert names == list(found)
+    assert len({metric.title for metric in metrics}) == len(names)
+    assert protocol.primary("avg") in [metric.name for metric in metrics if metric.in_tables]
 
 
 @pytest.mark.parametrize("protocol", standard_protocols(bootstrap=5), ids=lambda p: p.name)
 def test_nothing_to_measure_is_no_value(protocol: EvaluationProtocol) -> None:
     alone = toy([[1.0, 0.0], [0.0, 1.0]], [0, 1])
     nobody = toy(np.zeros((0, 2)).tolist(), [])
-    full = protocol.run(clusters(12, 12, 0.5), dot, rng())
+    full = protocol.run(clusters(12, 12, 0.5), by(), rng())
     for embedded in (alone, replace(nobody, embeddings=np.zeros((0, 2), np.float32))):
-        outcome = protocol.run(embedded, dot, rng())
+        outcome = protocol.run(embedded, by(), rng())
         assert set(outcome.metrics) == set(full.metrics)
         assert {estimate.value for estimate in outcome.metrics.values()} == {None}
 

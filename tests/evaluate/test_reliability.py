@@ -7,7 +7,7 @@ import pytest
 
 from kyara.errors import DataError
 from kyara.evaluate.reliability import cross_fitted, reliability_of
-from tests.evaluate.helpers import clusters, dot, toy
+from tests.evaluate.helpers import clusters, toy, toy_encoder
 
 pytest.importorskip("sklearn", reason="needs the extra `evaluate`")
 
@@ -31,7 +31,7 @@ def test_honest_probabilities_have_no_error() -> None:
 
 
 def test_characters_alike_in_kind_are_calibrated_by_each_other() -> None:
-    found = cross_fitted({"": clusters(60, 8, 0.6)}, dot)
+    found = cross_fitted({"": clusters(60, 8, 0.6)}, toy_encoder())
     assert list(found) == ["pair", "any", "avg"]
     assert all(diagram.error < 0.08 for diagram in found.values())
 
@@ -44,11 +44,11 @@ def test_a_calibration_that_does_not_carry_over_shows() -> None:
     for kind, part in ((0, tight), (1, loose)):
         rows += part.embeddings.tolist()
         owners += (2 * part.characters + kind).tolist()
-    mixed = cross_fitted({"": toy(rows, owners)}, dot)["pair"].error
-    uniform = cross_fitted({"": clusters(20, 8, 0.05)}, dot)["pair"].error
+    mixed = cross_fitted({"": toy(rows, owners)}, toy_encoder())["pair"].error
+    uniform = cross_fitted({"": clusters(20, 8, 0.05)}, toy_encoder())["pair"].error
     assert mixed > uniform
 
 
 def test_too_few_characters_are_refused() -> None:
     with pytest.raises(DataError):
-        cross_fitted({"": clusters(2, 4, 0.3)}, dot)
+        cross_fitted({"": clusters(2, 4, 0.3)}, toy_encoder())

@@ -14,12 +14,15 @@ from kyara.errors import DataError, OutputError, PluginError, UsageError
 from kyara.evaluate.baselines import BASELINES, baseline
 from kyara.evaluate.dataset import Dataset, load_dataset
 from kyara.evaluate.embed import embed_dataset, mine
-from kyara.evaluate.protocols import Verification
-from kyara.evaluate.report import load_report, markdown, save_report
-from kyara.evaluate.suite import evaluate
+from kyara.evaluate.protocols import OpenSetIdentification, Verification
+from kyara.evaluate.report import Report, load_report, markdown, save_report
+from kyara.evaluate.suite import check_judges
+from kyara.identify.default import JUDGES
 from kyara.plugins.discover import open_encoder
 from kyara.types import FloatArray
 from tests.conftest import draw
+from tests.evaluate.helpers import report_of
+from tests.identify.test_default import Worst
 
 pytest.importorskip("sklearn", reason="needs the extra `evaluate`")
 
@@ -38,7 +41,7 @@ def test_a_report_holds_every_source_and_their_mean(encoder: Encoder, dataset: D
     pictures = [*dataset.pictures]
     for picture in dataset.pictures[:6]:
         pictures.append(type(picture)("other", *_rest(picture)))
-    report = evaluate([encoder], Dataset(tuple(pictures)), name="drawn")
+    report = report_of([encoder], Dataset(tuple(pictures)), name="drawn")
     (result,) = report.encoders
     assert list(result.sources) == ["cast", "other"]
     assert report.data.sources["cast"].pictures == 9
@@ -61,13 +64,13 @@ def test_a_source_has_the_same_numbers_whatever_stands_beside_it(
 ) -> None:
     other = Dataset(tuple(type(p)("other", *_rest(p)) for p in dataset.pictures[:6]))
     both = Dataset((*other.pictures, *dataset.pictures))
-    alone = evaluate([encoder], dataset).encoders[0].sources["cast"]
-    assert evaluate([encoder], both).encoders[0].sources["cast"] == alone
+    alone = report_of([encoder], dataset).encoders[0].sources["cast"]
+    assert report_of([encoder], both).encoders[0].sources["cast"] == alone
 
 
 def test_encoders_of_one_name_are_told_apart(encoder: Encoder, dataset: Dataset) -> None:
     histogram = baseline("histogram")
-    report = evaluate([encoder, histogram, encoder], dataset, [Verification(bootstrap=0)])
+    report = report_of([encoder, histogram, encoder], dataset, [Verification(bootstrap=0)])
     labels = [result.label for result in report.encoders]
     assert len(set(labels)) == 3
     assert labels[1] == "histogram"
@@ -130,7 +133,7 @@ def test_a_data_set_that_shows_nothing_is_refused(
 
 
 def test_a_report_survives_its_file(encoder: Encoder, dataset: Dataset, tmp_path: Path) -> None:
-    report = evaluate([encoder, baseline("histogram")], dataset, name="drawn")
+    report = report_of([encoder, baseline("histogram")], dataset, name="drawn")
     path = tmp_path / "new" / "report.json"
     save_report(report, path)
     again = load_report(path)
@@ -149,13 +152,13 @@ def test_files_that_are_no_reports_and_folders_that_are_files(
         load_report(tmp_path / "no.json")
     with pytest.raises(DataError, match="cannot read"):
         load_report(tmp_path / "missing.json")
-    report = evaluate([encoder], dataset, [Verification(bootstrap=0)])
+    report = report_of([encoder], dataset, [Verification(bootstrap=0)])
     with pytest.raises(OutputError, match="cannot write"):
         save_report(report, tmp_path / "no.json" / "below.json")
 
 
 def test_markdown_is_a_table_with_intervals(encoder: Encoder, dataset: Dataset) -> None:
-    text = markdown(evaluate([encoder, baseline("histogram")], dataset, name="drawn"))
+    text = markdown(report_of([encoder, baseline("histogram")], dataset, name="drawn"))
     assert "`drawn`, 9 pictures of 3 characters" in text
     tables = [line for line in text.splitlines() if line.startswith("|")]
     head = tables[0]
@@ -172,6 +175,36 @@ def test_markdown_is_a_table_with_intervals(encoder: Encoder, dataset: Dataset) 
     assert "enrol-10 avg" in text
 
 
+def test_the_judge_that_users_get_is_measured(
+    encoder: Encoder, dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def names(report: Report) -> set[str]:
+        return {metric.name for metric in report.metrics["open_set"]}
+
+    protocols = [OpenSetIdentification(counts=(1,), bootstrap=0)]
+    histogram = baseline("histogram")
+    assert report_of([encoder], dataset, protocols).primary["open_set"].endswith("_any")
+    assert "auroc_1_plda" not in names(report_of([encoder], dataset, protocols))
+    shipped = open_encoder("kyara-1")
+    alone = report_of([shipped], dataset, protocols)
+    assert alone.primary["open_set"] == "dir_at_fpir_5_1_plda"
+    assert {"auroc_1_any", "auroc_1_avg", "auroc_1_plda"} < names(alone)
+    both = report_of([shipped, histogram], dataset, protocols)
+    # What all of them have; and a dash for what a baseline does not have.
+    assert both.primary["open_set"] == "dir_at_fpir_5_1_any"
+    (line,) = (
+        row for row in markdown(both).splitlines() if row.startswith("| AUROC, 1 reference, plda")
+    )
+    assert line.rstrip(" |").endswith("-")
+    monkeypatch.setitem(JUDGES, "worst", Worst)
+    asked = report_of([encoder], dataset, protocols, judges=["worst"])
+    assert asked.primary["open_set"] == "dir_at_fpir_5_1_worst"
+    assert asked.metric("open_set", "strangers_named_1_worst").higher_is_better is False
+    with pytest.raises(UsageError, match="no open-set judge"):
+        check_judges([encoder, histogram], ["plda"])
+    check_judges([encoder, shipped], ["plda", "worst"])
+
+
 def test_plots_are_pictures(encoder: Encoder, cast: Path, tmp_path: Path) -> None:
     pytest.importorskip("matplotlib", reason="needs the extra `evaluate`")
     from kyara.evaluate.plots import save_plots
@@ -179,11 +212,11 @@ def test_plots_are_pictures(encoder: Encoder, cast: Path, tmp_path: Path) -> Non
     for name in ("ruby", "jade", "azure", "stranger"):
         for pose in range(10, 16):
             draw(cast / name / f"{pose}.png", name, pose)
-    report = evaluate([encoder, baseline("histogram")], load_dataset(cast))
+    report = report_of([encoder, baseline("histogram")], load_dataset(cast))
     written = save_plots(report, tmp_path / "plots")
     assert [path.name for path in written] == [
-        "verification-cast.png",
-        "enrolment-cast.png",
+        "verification-det-cast.png",
+        "enrolment-precision_recall-cast.png",
         "reliability-tiny.png",
         "reliability-histogram.png",
     ]

@@ -1,4 +1,4 @@
-"""The back-end: by the book on toy characters, and equal to the densities it stands for."""
+"""The two-covariance model: by the book, on toy characters, against the densities."""
 
 from __future__ import annotations
 

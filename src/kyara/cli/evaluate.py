@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kyara.cli.console import progress
+from kyara.cli.judging import JudgeName
 from kyara.cli.options import open_encoder_for, report_skipped
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from kyara.evaluate.embed import EmbeddedDataset
     from kyara.evaluate.protocols import EvaluationProtocol
     from kyara.evaluate.report import Report
+    from kyara.evaluate.suite import Seen
 
 EXAMPLE = """
 \b
@@ -60,7 +62,16 @@ columns character and file, and if known source, kind and picture (what it was c
     multiple=True,
     metavar="NAME",
     help="Only this way of measuring: verification, hard_pairs, retrieval, enrolment, tiers, "
-    "clustering or robustness; may be given repeatedly. All of them by default.",
+    "open_set, clustering or robustness; may be given repeatedly. All of them by default.",
+)
+@click.option(
+    "--judge",
+    "judges",
+    multiple=True,
+    type=JudgeName(),
+    help="Measure this judge, as --mode of `kyara sort` names them; may be given repeatedly. By "
+    "default the one that `kyara sort` uses with the model. any and avg are always measured: all "
+    "models have them.",
 )
 @click.option(
     "--miner",
@@ -94,7 +105,7 @@ columns character and file, and if known source, kind and picture (what it was c
     "--plots",
     metavar="DIR",
     type=click.Path(path_type=Path),
-    help="Draw the error curves (DET), one PNG per source.",
+    help="Draw the curves, a PNG per protocol, kind and source.",
 )
 @click.option(
     "--calibrate",
@@ -125,6 +136,7 @@ def command(
     plugins: tuple[str, ...],
     baselines: tuple[str, ...],
     protocols: tuple[str, ...],
+    judges: tuple[str, ...],
     miner: str,
     sources: tuple[str, ...],
     json_file: Path | None,
@@ -139,11 +151,12 @@ def command(
 
     Verification (same or different: every pair, and the hard ones), retrieval (are the nearest
     pictures of the same character?), enrolment (1, 5 or 10 references of each character, who is
-    the rest?), tiers (the same with all references that there are), clustering (unnamed pictures
-    in groups) and robustness (one of two pictures altered), per source and on average. Needs the
-    extra `evaluate`.
+    the rest?), tiers (the same with all references that there are), open_set (half of the
+    characters are strangers: who is unknown?), clustering (unnamed pictures in groups) and
+    robustness (one of two pictures altered), per source and on average. Who is who is judged by
+    the same code as in `kyara identify`. Needs the extra `evaluate`.
     """
-    from kyara.evaluate.suite import measure
+    from kyara.evaluate.suite import check_judges, measure, see
     from kyara.extras import optional
 
     optional("sklearn")  # now rather than after an hour of work
@@ -152,13 +165,15 @@ def command(
     chosen = _protocols(protocols, bootstrap)
     labelled = _load(dataset, sources)
     encoders = _open(plugins, baselines, calibrated, device)
-    embedded = _embed_all(encoders, labelled, [p.name for p in chosen], miner, device, seed)
-    report = measure(embedded, labelled, chosen, name=dataset.stem, seed=seed)
+    check_judges(encoders, judges)
+    mining = _open_miner(miner, device) if "hard_pairs" in {p.name for p in chosen} else None
+    seen = see(encoders, labelled, chosen, miner=mining, seed=seed, progress=progress)
+    report = measure(seen, labelled, chosen, judges=judges, name=dataset.stem, seed=seed)
     _hand_over(report, json_file, markdown_file, plots)
     if calibrated is not None:
         # _open puts it first.
-        _calibrate(calibrated, *embedded[0], name=dataset.stem, seed=seed)
-    return _report_skipped(embedded, len(labelled.pictures))
+        _calibrate(calibrated, *seen[0], name=dataset.stem, seed=seed)
+    return _report_skipped(seen, len(labelled.pictures))
 
 
 def _load(path: Path, sources: Sequence[str]) -> Dataset:
@@ -209,32 +224,6 @@ def _protocols(names: Sequence[str], bootstrap: int) -> list[EvaluationProtocol]
     return [make(bootstrap) for name, make in PROTOCOLS.items() if not names or name in names]
 
 
-def _embed_all(
-    encoders: Sequence[Encoder],
-    dataset: Dataset,
-    protocols: Sequence[str],
-    miner: str,
-    device: str,
-    seed: int,
-) -> list[tuple[Encoder, EmbeddedDataset]]:
-    """The data set as each encoder sees it, with as much as the protocols need."""
-    from kyara.evaluate.embed import altered_count, embed_altered, embed_dataset, mine
-
-    mining = _open_miner(miner, device) if "hard_pairs" in protocols else None
-    embedded = []
-    for encoder in encoders:
-        with progress(encoder.name, len(dataset.pictures)) as tick:
-            data = embed_dataset(encoder, dataset, on_done=tick)
-        if "robustness" in protocols:
-            with progress(f"{encoder.name}, altered", altered_count(data)) as tick:
-                data = embed_altered(encoder, data, seed=seed, on_done=tick)
-        embedded.append((encoder, data))
-    if mining is None:
-        return embedded
-    with progress(f"{mining.name}, for hard pairs", len(dataset.pictures)) as tick:
-        return mine(embedded, mining, dataset, on_done=tick)
-
-
 def _open_miner(name: str, device: str) -> Encoder:
     from kyara.encode.device import parse_device
     from kyara.evaluate.baselines import BASELINES, baseline
@@ -269,7 +258,7 @@ def _calibrate(
     from kyara.files import writing
     from kyara.manifest import load_manifest, save_manifest
 
-    spec = calibrate(embedded.sources, encoder.similarity, name=name, seed=seed)
+    spec = calibrate(embedded.sources, encoder, name=name, seed=seed)
     manifest = msgspec.structs.replace(load_manifest(directory), calibration=spec)
     with writing(directory):
         save_manifest(manifest, directory)
@@ -280,6 +269,6 @@ def _calibrate(
     )
 
 
-def _report_skipped(embedded: Sequence[tuple[Encoder, EmbeddedDataset]], total: int) -> int:
+def _report_skipped(seen: Seen, total: int) -> int:
     # The same pictures for every encoder: each is named once.
-    return report_skipped(list(dict.fromkeys(s for _, d in embedded for s in d.skipped)), total)
+    return report_skipped(list(dict.fromkeys(s for _, d in seen for s in d.skipped)), total)

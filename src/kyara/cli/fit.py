@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
     from kyara.encode.encoder import Encoder
     from kyara.evaluate.dataset import Dataset
     from kyara.evaluate.embed import EmbeddedDataset
-    from kyara.identify.plda import PldaModel
 
 EXAMPLE = """
 \b
@@ -78,11 +78,9 @@ def command(
     ones.
     Needs the extra `evaluate`.
     """
-    import os
-
     from kyara.errors import UsageError
-    from kyara.evaluate.backend import calibrate_plda, fit_on
     from kyara.evaluate.dataset import load_dataset
+    from kyara.evaluate.open_set_fit import calibrate_plda, fit_on
     from kyara.extras import optional
     from kyara.manifest import load_manifest
     from kyara.plugins.write import write_open_set
@@ -97,6 +95,7 @@ def command(
     plda = fit_on(learnt.sources)
     spec = calibrate_plda(
         plda,
+        encoder,
         judged.sources,
         fitted_on=_described(train, others),
         calibrated_on=_described(dev, labelled),
@@ -109,7 +108,7 @@ def command(
         err=True,
     )
     if json_file is not None:
-        _measure(encoder, labelled, judged, plda, dev.stem, bootstrap, seed, json_file)
+        _measure(plugin, device, labelled, judged, dev.stem, bootstrap, seed, json_file)
     skipped = [*learnt.skipped, *judged.skipped]
     return report_skipped(skipped, len(others.pictures) + len(labelled.pictures))
 
@@ -127,20 +126,19 @@ def _described(path: Path, dataset: Dataset) -> str:
 
 
 def _measure(
-    encoder: Encoder,
+    plugin: Path,
+    device: str,
     dataset: Dataset,
     embedded: EmbeddedDataset,
-    plda: PldaModel,
     name: str,
     bootstrap: int,
     seed: int,
     path: Path,
 ) -> None:
-    from kyara.evaluate.backend import strangers_of
-    from kyara.evaluate.openset import OpenSetIdentification
+    from kyara.evaluate.protocols import PROTOCOLS
     from kyara.evaluate.report import save_report
     from kyara.evaluate.suite import measure
 
-    strangers = strangers_of(embedded.sources)
-    protocol = OpenSetIdentification(plda, strangers, bootstrap=bootstrap)
-    save_report(measure([(encoder, embedded)], dataset, [protocol], name=name, seed=seed), path)
+    fitted = open_encoder_for(os.fspath(plugin.resolve()), device)  # as users get it now
+    protocols = [PROTOCOLS["open_set"](bootstrap)]
+    save_report(measure([(fitted, embedded)], dataset, protocols, name=name, seed=seed), path)

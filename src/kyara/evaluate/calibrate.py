@@ -8,12 +8,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from kyara.encode.encoder import Encoder
 from kyara.errors import DataError
 from kyara.evaluate.metrics import Mask, Vector
 from kyara.evaluate.trials import Compare, Embedded, Indices, draw_enrolment, pairs_of
 from kyara.extras import optional
+from kyara.identify.judge import Any, Avg, Judge
 from kyara.manifest import CalibrationSpec, Logistic, ReferencesSpec
-from kyara.types import Aggregation, FloatArray
+from kyara.types import FloatArray
 
 __all__ = [
     "COUNTS",
@@ -78,12 +80,12 @@ class Trials:
 
 def calibrate(
     sources: Mapping[str, Embedded],
-    compare: Compare,
+    encoder: Encoder,
     *,
     name: str = "",
     seed: int = 0,
 ) -> CalibrationSpec:
-    """Fit probabilities and thresholds for pairs and for both aggregations.
+    """Fit probabilities and thresholds for pairs, and for the judges `any` and `avg`.
 
     Each source weighs the same, however large, and same and different are given equal
     weight: the probabilities hold where both are equally likely beforehand.
@@ -107,14 +109,14 @@ def calibrate(
     Raises:
         DataError: too few pictures.
     """
-    by_references = [_curves(sources, compare, seed, n) for n in COUNTS]
-    whole = _curves(sources, compare, seed, None)
+    by_references = [_curves(sources, encoder, seed, n) for n in COUNTS]
+    whole = _curves(sources, encoder, seed, None)
     if whole is None:
         raise DataError("no character has enough pictures to calibrate with")
     return CalibrationSpec(
         data=_described(sources, name),
         date=datetime.date.today().isoformat(),
-        pair=fit_logistic(pair_trials(sources, compare, seed)),
+        pair=fit_logistic(pair_trials(sources, encoder.similarity, seed)),
         any=whole.any,
         avg=whole.avg,
         by_references=tuple(curves for curves in by_references if curves is not None),
@@ -166,8 +168,8 @@ def pair_trials(sources: Mapping[str, Embedded], compare: Compare, seed: int) ->
 
 def aggregated_trials(
     sources: Mapping[str, Embedded],
-    compare: Compare,
-    how: Aggregation,
+    encoder: Encoder,
+    judge: Judge,
     seed: int,
     count: int | None = None,
 ) -> Trials:
@@ -180,24 +182,27 @@ def aggregated_trials(
     Raises:
         DataError: no source has probes of both kinds.
     """
-    # Seeded anew, so that both aggregations see the same references.
+    # Seeded anew, so that all judges see the same references.
     rng = np.random.default_rng(seed)
-    scored = [_against_all(e, compare, how, rng, count) for e in sources.values()]
+    scored = [_against_all(e, encoder, judge, rng, count) for e in sources.values()]
     return Trials.of_sources(scored)
 
 
 def _curves(
-    sources: Mapping[str, Embedded], compare: Compare, seed: int, count: int | None
+    sources: Mapping[str, Embedded], encoder: Encoder, seed: int, count: int | None
 ) -> ReferencesSpec | None:
-    """Both aggregations' curves; None if fewer than two characters have enough pictures."""
+    """The curves of both judges; None if fewer than two characters have enough pictures."""
     enrolled = sum(int((_reference_counts(e, count) > 0).sum()) for e in sources.values())
     if enrolled < 2:
         return None
-    fitted = [
-        fit_logistic(aggregated_trials(sources, compare, how, seed, count), FALSE_ACCEPTANCE)
-        for how in (Aggregation.ANY, Aggregation.AVG)
-    ]
-    return ReferencesSpec(references=count or REFERENCES, any=fitted[0], avg=fitted[1])
+
+    def curve(judge: Judge) -> Logistic:
+        trials = aggregated_trials(sources, encoder, judge, seed, count)
+        return fit_logistic(trials, FALSE_ACCEPTANCE)
+
+    return ReferencesSpec(
+        references=count or REFERENCES, any=curve(Any(encoder)), avg=curve(Avg(encoder))
+    )
 
 
 def _reference_counts(embedded: Embedded, count: int | None) -> Indices:
@@ -210,8 +215,8 @@ def _reference_counts(embedded: Embedded, count: int | None) -> Indices:
 
 def _against_all(
     embedded: Embedded,
-    compare: Compare,
-    how: Aggregation,
+    encoder: Encoder,
+    judge: Judge,
     rng: np.random.Generator,
     count: int | None,
 ) -> tuple[FloatArray, Mask]:
@@ -219,9 +224,10 @@ def _against_all(
     counts = _reference_counts(embedded, count)
     scores, own = [np.zeros(0, dtype=np.float32)], [np.zeros(0, dtype=np.bool_)]
     for _ in range(_DRAWS if counts.any() else 0):
-        drawn = draw_enrolment(embedded, counts, rng).scores(embedded, compare, how)
-        scores.append(drawn[0].ravel())
-        own.append(drawn[1].ravel())
+        draw = draw_enrolment(embedded, counts, rng)
+        probes = embedded.embeddings[draw.probes]
+        scores.append(judge.scores(probes, draw.gallery(embedded, encoder.id)).ravel())
+        own.append(draw.own(embedded).ravel())
     return np.concatenate(scores), np.concatenate(own)
 
 

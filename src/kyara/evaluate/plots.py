@@ -21,7 +21,8 @@ _ENDS = (0.00005, 0.98)
 
 
 def save_plots(report: Report, folder: Path) -> list[Path]:
-    """Draw the curves of every source, one PNG for each protocol with all encoders in it, and
+    """Draw the curves of every source, one PNG for each protocol and
+    kind of curve with all encoders in it, and
     a reliability diagram of each encoder.
 
     A detection error trade-off curve has both error rates on axes that make the curves of
@@ -42,7 +43,7 @@ def save_plots(report: Report, folder: Path) -> list[Path]:
             for kind in report.axes:
                 curves = _curves(report, protocol, source, kind)
                 if curves:
-                    path = folder / f"{protocol}-{_file_name(source)}.png"
+                    path = folder / f"{protocol}-{kind}-{_file_name(source)}.png"
                     drawn = figure(figsize=(5, 5), layout="constrained")
                     axes = drawn.add_subplot(title=source)
                     _DRAW[kind](axes, report.axes[kind], curves)
@@ -58,27 +59,22 @@ def save_plots(report: Report, folder: Path) -> list[Path]:
     return written
 
 
-_Curves = dict[str, tuple[float, ...]]
+_Curves = list[tuple[str, tuple[float, ...]]]
+"""What each is called in a legend, and its values."""
 
 
 def _curves(report: Report, protocol: str, source: str, kind: CurveKind) -> _Curves:
-    """Curves of a kind by what they are called in a legend."""
-    found = {}
-    for encoder in report.encoders:
-        for name, curve in encoder.curves.get(protocol, {}).get(source, {}).items():
-            if curve.kind == kind:
-                found[_legend(encoder.label, name)] = curve.values
-    return found
-
-
-def _legend(label: str, name: str) -> str:
-    # "det", or "precision_5_any": how many references, and how they were aggregated.
-    _, *which = name.split("_")
-    return " ".join([label, *which])
+    """Curves of a kind."""
+    return [
+        (f"{encoder.label} {curve.title}".strip(), curve.values)
+        for encoder in report.encoders
+        for curve in encoder.curves.get(protocol, {}).get(source, {}).values()
+        if curve.kind == kind
+    ]
 
 
 def _draw_det(axes: Any, fpr: Sequence[float], curves: _Curves) -> None:
-    for label, fnr in curves.items():
+    for label, fnr in curves:
         axes.plot([_probit(rate) for rate in fpr], [_probit(rate) for rate in fnr], label=label)
     axes.plot(*[[_probit(end) for end in _ENDS]] * 2, color="0.8", linewidth=1, zorder=0)
     for axis in (axes.xaxis, axes.yaxis):
@@ -95,7 +91,7 @@ def _draw_det(axes: Any, fpr: Sequence[float], curves: _Curves) -> None:
 
 
 def _draw_precision_recall(axes: Any, recall: Sequence[float], curves: _Curves) -> None:
-    for label, precision in curves.items():
+    for label, precision in curves:
         # A recall that no threshold reaches has no precision.
         reached = [(r, p) for r, p in zip(recall, precision, strict=True) if p > 0.0]
         axes.plot([r for r, _ in reached], [p for _, p in reached], label=label)

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from kyara.encode.encoder import Encoder
 from kyara.evaluate.calibrate import Trials, aggregated_trials, fit_logistic, pair_trials
 from kyara.evaluate.metrics import Vector
-from kyara.evaluate.trials import Compare, Embedded
-from kyara.types import Aggregation
+from kyara.evaluate.trials import Embedded
+from kyara.identify.judge import Any, Avg, Judge
 
 __all__ = ["BINS", "Reliability", "cross_fitted", "reliability_of"]
 
@@ -52,7 +53,7 @@ def reliability_of(probabilities: Vector, same: Vector, weights: Vector) -> Reli
 
 
 def cross_fitted(
-    sources: Mapping[str, Embedded], compare: Compare, *, seed: int = 0
+    sources: Mapping[str, Embedded], encoder: Encoder, *, seed: int = 0
 ) -> dict[str, Reliability]:
     """Reliability of the curves that `calibrate` fits, for `pair`, `any` and `avg`.
 
@@ -64,10 +65,11 @@ def cross_fitted(
     """
     halves = _halves(sources, np.random.default_rng(seed))
     trials: dict[str, list[Trials]] = {
-        "pair": [pair_trials(half, compare, seed) for half in halves]
+        "pair": [pair_trials(half, encoder.similarity, seed) for half in halves]
     }
-    for how in Aggregation:
-        trials[how.value] = [aggregated_trials(half, compare, how, seed) for half in halves]
+    judges: tuple[Judge, ...] = (Any(encoder), Avg(encoder))
+    for judge in judges:
+        trials[judge.name] = [aggregated_trials(half, encoder, judge, seed) for half in halves]
     return {name: _crossed(one, other) for name, (one, other) in trials.items()}
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import msgspec
 
 from kyara.errors import DataError
-from kyara.evaluate.protocols.contract import Curve, CurveKind
+from kyara.evaluate.protocols.contract import Curve, CurveKind, MetricInfo
 from kyara.evaluate.reliability import Reliability
 from kyara.files import reading, replaced, writing
 
@@ -23,7 +22,6 @@ __all__ = [
     "load_report",
     "markdown",
     "markdown_by_source",
-    "metric_words",
     "save_markdown",
     "save_report",
 ]
@@ -79,13 +77,29 @@ class EncoderResult(msgspec.Struct, frozen=True):
 
 
 class Report(msgspec.Struct, frozen=True):
-    """Everything that was measured; a table and plots can be made from it alone."""
+    """Everything that was measured; a table and plots can be made from it alone.
+
+    Attributes:
+        primary: by protocol, the metric that stands for it.
+        metrics: by protocol, what was measured; an encoder has no value for those of a judge
+            that it does not have.
+    """
 
     date: str
     data: DataSummary
     primary: dict[str, str]
+    metrics: dict[str, tuple[MetricInfo, ...]]
     axes: dict[CurveKind, tuple[float, ...]]
     encoders: tuple[EncoderResult, ...]
+
+    def metric(self, protocol: str, name: str) -> MetricInfo:
+        """What a metric is.
+
+        Raises:
+            KeyError: it was not measured.
+        """
+        found = {metric.name: metric for metric in self.metrics[protocol]}
+        return found[name]
 
 
 def save_report(report: Report, path: Path) -> None:
@@ -147,9 +161,9 @@ def _sections(report: Report) -> Iterator[str]:
         "too few pictures; the mean is over the sources that have a value."
     )
     for protocol, primary in report.primary.items():
-        yield f"### {_title(protocol)}: {metric_words(primary)}"
+        yield f"### {_title(protocol)}: {report.metric(protocol, primary).title}"
         yield _primary_table(report, protocol, primary)
-        if len(report.encoders[0].mean[protocol]) > 1:
+        if len(_shown(report, protocol)) > 1:
             yield "All metrics, mean over the sources:"
             yield _mean_table(report, protocol)
 
@@ -175,7 +189,7 @@ _RELIABILITY = {
 
 def _primary_table(report: Report, protocol: str, primary: str) -> str:
     def row(values: Callable[[EncoderResult], dict[str, dict[str, Metric]]]) -> list[str]:
-        return [_with_interval(values(e)[protocol][primary]) for e in report.encoders]
+        return [_with_interval(_value(values(e), protocol, primary)) for e in report.encoders]
 
     rows = [["source", "pictures", "characters", *(e.label for e in report.encoders)]]
     for source, size in report.data.sources.items():
@@ -186,54 +200,28 @@ def _primary_table(report: Report, protocol: str, primary: str) -> str:
 
 def _mean_table(report: Report, protocol: str) -> str:
     rows = [["metric", *(encoder.label for encoder in report.encoders)]]
-    for name in report.encoders[0].mean[protocol]:
-        cells = [_with_interval(encoder.mean[protocol][name]) for encoder in report.encoders]
-        rows.append([metric_words(name), *cells])
+    for metric in _shown(report, protocol):
+        cells = [_with_interval(_value(e.mean, protocol, metric.name)) for e in report.encoders]
+        rows.append([metric.title, *cells])
     return _table(rows)
 
 
 def _by_source_table(report: Report, protocol: str, encoder: EncoderResult) -> str:
-    names = list(encoder.mean[protocol])
-    rows = [["source", *(metric_words(name) for name in names)]]
+    metrics = [m for m in _shown(report, protocol) if m.name in encoder.mean[protocol]]
+    rows = [["source", *(metric.title for metric in metrics)]]
     everything = [*((s, encoder.sources[s]) for s in report.data.sources), ("mean", encoder.mean)]
     for source, values in everything:
-        rows.append([source, *(_number(values[protocol][name].value) for name in names)])
+        rows.append([source, *(_number(values[protocol][m.name].value) for m in metrics)])
     return _table(rows)
 
 
-_HEADINGS = {
-    "eer": "EER",
-    "rank1": "rank-1",
-    "map": "mAP",
-    "r_precision": "R-precision",
-    "fpr_at_fnr_13.9": "FPR at FNR 13.9 %",
-    "tpr_at_fpr_1": "TPR at FPR 1 %",
-    "tpr_at_fpr_0.1": "TPR at FPR 0.1 %",
-    "hard_eer": "EER of hard pairs",
-    "hard_tpr_at_fpr_1": "TPR at FPR 1 % of hard pairs",
-    "b3_f": "B³ F",
-    "b3_precision": "B³ precision",
-    "b3_recall": "B³ recall",
-    "ari": "adjusted Rand index",
-    "rise_worst": "largest rise of the EER",
-}
-_PATTERNS = (
-    (r"top1_(\d+)_(\w+)", r"enrol-\1 \2"),
-    (r"ap_(\d+)_(\w+)", r"enrol-\1 \2, average precision"),
-    (r"recall_(\d+)_(\w+)", r"enrol-\1 \2, recall at precision 95 %"),
-    (r"tier_(\d+)_(\d+)_(\w+)", r"\1 to \2 references, \3"),
-    (r"tier_(\d+)_(\w+)", r"\1 references or more, \2"),
-    (r"eer_(\w+)", r"EER, \1"),
-    (r"rise_(\w+)", r"rise of the EER, \1"),
-)
+def _shown(report: Report, protocol: str) -> list[MetricInfo]:
+    return [metric for metric in report.metrics[protocol] if metric.in_tables]
 
 
-def metric_words(name: str) -> str:
-    """What a metric is called where people read it."""
-    for pattern, words in _PATTERNS:
-        if name not in _HEADINGS and re.fullmatch(pattern, name):
-            return re.sub(pattern, words, name).replace("line_art", "line art").replace("_", " ")
-    return _HEADINGS.get(name, name)
+def _value(values: dict[str, dict[str, Metric]], protocol: str, name: str) -> Metric:
+    """A metric's value; none where it is that of a judge that the encoder does not have."""
+    return values[protocol].get(name, Metric(None))
 
 
 def _title(protocol: str) -> str:

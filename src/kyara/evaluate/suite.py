@@ -1,49 +1,72 @@
-"""From encoders and a labelled data set to a report."""
+"""From encoders and a labelled data set to a report: the one path, in two steps."""
 
 from __future__ import annotations
 
 import datetime
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import TypeAlias
 
 import numpy as np
 
 from kyara.encode.encoder import Encoder
-from kyara.errors import DataError
+from kyara.errors import DataError, UsageError
 from kyara.evaluate.dataset import Dataset
-from kyara.evaluate.embed import EmbeddedDataset, OnDone, embed_altered, embed_dataset, mine
+from kyara.evaluate.embed import (
+    EmbeddedDataset,
+    OnDone,
+    altered_count,
+    embed_altered,
+    embed_dataset,
+    mine,
+)
 from kyara.evaluate.metrics import interval
+from kyara.evaluate.open_set_fit import strangers_of
 from kyara.evaluate.protocols import (
     AXES,
     Curve,
     Estimate,
     EvaluationProtocol,
+    Measured,
     Outcome,
     standard_protocols,
 )
 from kyara.evaluate.reliability import Reliability, cross_fitted
 from kyara.evaluate.report import DataSummary, EncoderResult, Metric, Report, SourceSummary
+from kyara.identify.default import JUDGES, default_judge, judge_named
+from kyara.identify.judge import Any, Avg, Judge
 
-__all__ = ["evaluate", "measure"]
+__all__ = ["Bar", "Seen", "check_judges", "judges_for", "measure", "see"]
+
+Bar: TypeAlias = Callable[[str, int], AbstractContextManager[OnDone]]
+"""Opens a progress bar of that label and length."""
+
+Seen: TypeAlias = list[tuple[Encoder, EmbeddedDataset]]
+"""A data set as each encoder sees it."""
+
+_ALWAYS = (Any.name, Avg.name)
+"""The judges that every encoder has: by them all can be compared."""
 
 
-def evaluate(
+def _silent(_label: str, _total: int) -> AbstractContextManager[OnDone]:
+    return nullcontext(lambda _count: None)
+
+
+def see(
     encoders: Sequence[Encoder],
     dataset: Dataset,
     protocols: Sequence[EvaluationProtocol] | None = None,
     *,
     miner: Encoder | None = None,
-    name: str = "",
     seed: int = 0,
-    on_done: OnDone = lambda _count: None,
-) -> Report:
-    """Embed a data set with each encoder and measure it by each protocol.
+    progress: Bar = _silent,
+) -> Seen:
+    """Embed a data set with each encoder, with as much beside as the protocols need.
 
     Args:
         protocols: by default `standard_protocols()`.
         miner: the encoder that names the hard pairs; without one there are none.
-        name: what the report calls the data set.
-        seed: of all chance; encoders meet the same draws.
 
     Raises:
         DataError: nothing can be measured on this data set.
@@ -51,55 +74,108 @@ def evaluate(
     """
     protocols = standard_protocols() if protocols is None else protocols
     names = {protocol.name for protocol in protocols}
-    embedded = []
+    seen = []
     for encoder in encoders:
-        data = embed_dataset(encoder, dataset, on_done=on_done)
+        with progress(encoder.name, len(dataset.pictures)) as tick:
+            data = embed_dataset(encoder, dataset, on_done=tick)
         if "robustness" in names:
-            data = embed_altered(encoder, data, seed=seed, on_done=on_done)
-        embedded.append((encoder, data))
-    if miner is not None and "hard_pairs" in names:
-        embedded = mine(embedded, miner, dataset, on_done=on_done)
-    return measure(embedded, dataset, protocols, name=name, seed=seed)
+            with progress(f"{encoder.name}, altered", altered_count(data)) as tick:
+                data = embed_altered(encoder, data, seed=seed, on_done=tick)
+        seen.append((encoder, data))
+    if miner is None or "hard_pairs" not in names:
+        return seen
+    with progress(f"{miner.name}, for hard pairs", len(dataset.pictures)) as tick:
+        return mine(seen, miner, dataset, on_done=tick)
 
 
 def measure(
-    embedded: Sequence[tuple[Encoder, EmbeddedDataset]],
+    seen: Seen,
     dataset: Dataset,
     protocols: Sequence[EvaluationProtocol] | None = None,
     *,
+    judges: Sequence[str] = (),
     name: str = "",
     seed: int = 0,
 ) -> Report:
-    """The second half of `evaluate`, for a data set that is embedded already."""
+    """Measure what `see` returned by each protocol.
+
+    Args:
+        protocols: by default `standard_protocols()`.
+        judges: names; see `judges_for`.
+        name: what the report calls the data set.
+        seed: of all chance; encoders meet the same draws.
+
+    Raises:
+        PluginError: an encoder, or its judge, fails.
+    """
     protocols = standard_protocols() if protocols is None else protocols
-    labels = _labels([encoder for encoder, _ in embedded])
+    encoders = [encoder for encoder, _ in seen]
+    measured = [
+        Measured(encoder, judges_for(encoder, judges), strangers_of(data.sources))
+        for encoder, data in seen
+    ]
+    asked = {judge.name for one in measured for judge in one.judges}
+    names = [judge for judge in JUDGES if judge in asked]
+    headline = _headline(encoders, judges)
     return Report(
         date=datetime.date.today().isoformat(),
         data=_summary(dataset, name),
-        primary={protocol.name: protocol.primary for protocol in protocols},
+        primary={protocol.name: protocol.primary(headline) for protocol in protocols},
+        metrics={protocol.name: protocol.metrics(names) for protocol in protocols},
         axes=dict(AXES),
         encoders=tuple(
-            _measure_one(label, encoder, data, protocols, seed)
-            for label, (encoder, data) in zip(labels, embedded, strict=True)
+            _measure_one(label, one, data, protocols, seed)
+            for label, one, (_, data) in zip(_labels(encoders), measured, seen, strict=True)
         ),
     )
 
 
+def judges_for(encoder: Encoder, names: Sequence[str] = ()) -> tuple[Judge, ...]:
+    """The judges to measure, in the order of reports: `any` and `avg`, which every encoder has,
+    and those of the names that this one has; without names, the one that users get."""
+    asked = {*_ALWAYS, *(names or [default_judge(encoder).name])}
+    made = [make(encoder) for name, make in JUDGES.items() if name in asked]
+    return tuple(judge for judge in made if judge is not None)
+
+
+def check_judges(encoders: Sequence[Encoder], names: Sequence[str]) -> None:
+    """Refuse a judge that none of the encoders has.
+
+    Raises:
+        UsageError: there is none of a name, or no encoder has what it needs.
+    """
+    for name in names:
+        refused = []
+        for encoder in encoders:
+            try:
+                judge_named(encoder, name)
+            except UsageError as error:
+                refused.append(error)
+        if len(refused) == len(encoders) and refused:
+            raise refused[0]
+
+
+def _headline(encoders: Sequence[Encoder], names: Sequence[str]) -> str:
+    """The judge whose metric stands for a protocol: what was asked for, or what users get;
+    where they get different ones, the one that all encoders have."""
+    first = set(names[:1]) or {default_judge(encoder).name for encoder in encoders}
+    return first.pop() if len(first) == 1 else Any.name
+
+
 def _measure_one(
     label: str,
-    encoder: Encoder,
+    measured: Measured,
     data: EmbeddedDataset,
     protocols: Sequence[EvaluationProtocol],
     seed: int,
 ) -> EncoderResult:
+    encoder = measured.encoder
     sources: dict[str, dict[str, dict[str, Metric]]] = {source: {} for source in data.sources}
     mean: dict[str, dict[str, Metric]] = {}
     curves: dict[str, dict[str, dict[str, Curve]]] = {}
     for protocol in protocols:
         outcomes = {
-            source: protocol.run(
-                embedded, encoder.similarity, _generator(seed, source, protocol.name)
-            )
+            source: protocol.run(embedded, measured, _generator(seed, source, protocol.name))
             for source, embedded in data.sources.items()
         }
         for source, outcome in outcomes.items():
@@ -124,7 +200,7 @@ def _measure_one(
 
 def _reliability(encoder: Encoder, data: EmbeddedDataset, seed: int) -> dict[str, Reliability]:
     try:
-        return cross_fitted(data.sources, encoder.similarity, seed=seed)
+        return cross_fitted(data.sources, encoder, seed=seed)
     except DataError:  # half of the characters are too few, or the scores tell nothing
         return {}
 

@@ -6,26 +6,30 @@ the character would tell.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from kyara.evaluate.metrics import Mask
-from kyara.identify.judge import best_of, mean_of
-from kyara.types import Aggregation, FloatArray
+from kyara.identify.gallery import Gallery, Indices
+from kyara.identify.judge import Judge
+from kyara.types import FloatArray
 
 __all__ = [
     "Altered",
     "Compare",
     "Embedded",
     "EnrolmentDraw",
+    "Identified",
     "Indices",
     "Pairs",
     "draw_enrolment",
+    "gallery_of_pictures",
     "hard_pairs_of",
+    "identified",
     "mine_hard_pairs",
     "pairs_of",
 ]
@@ -33,7 +37,7 @@ __all__ = [
 Compare: TypeAlias = Callable[[FloatArray, FloatArray], FloatArray]
 """Embeddings (n, d) and (m, d) to scores (n, m), higher is more alike: `Encoder.similarity`."""
 
-Indices: TypeAlias = NDArray[np.intp]
+_NOWHERE = Path()
 
 BLOCK = 1024
 """Rows of a score matrix that are in memory at once."""
@@ -195,14 +199,13 @@ class EnrolmentDraw:
     starts: Indices
     probes: Indices
 
-    def scores(
-        self, embedded: Embedded, compare: Compare, aggregation: Aggregation
-    ) -> tuple[FloatArray, Mask]:
-        """Scores (p, c) of the probes against the characters, and which are their own."""
-        embeddings = embedded.embeddings
-        against = compare(embeddings[self.probes], embeddings[self.references])
-        own = embedded.characters[self.probes, None] == self.enrolled[None]
-        return (best_of if aggregation is Aggregation.ANY else mean_of)(against, self.starts), own
+    def gallery(self, embedded: Embedded, encoder: str) -> Gallery:
+        """The references as a gallery of the encoder of that id."""
+        return gallery_of_pictures(embedded, self.references, encoder)
+
+    def own(self, embedded: Embedded) -> Mask:
+        """Which of the enrolled characters is each probe's own, shape (p, c)."""
+        return np.asarray(embedded.characters[self.probes, None] == self.enrolled[None])
 
 
 def draw_enrolment(embedded: Embedded, counts: Indices, rng: np.random.Generator) -> EnrolmentDraw:
@@ -216,3 +219,57 @@ def draw_enrolment(embedded: Embedded, counts: Indices, rng: np.random.Generator
     probes = rest[~np.isin(embedded.scenes[rest], embedded.scenes[references])]
     enrolled, starts = np.unique(embedded.characters[references], return_index=True)
     return EnrolmentDraw(references, enrolled, starts, np.sort(probes))
+
+
+def gallery_of_pictures(embedded: Embedded, pictures: Indices, encoder: str) -> Gallery:
+    """Pictures (r,), sorted by character, as the gallery of the encoder of that id."""
+    enrolled, starts = np.unique(embedded.characters[pictures], return_index=True)
+    names = tuple(f"{character:09}" for character in enrolled.tolist())
+    paths = (_NOWHERE,) * len(pictures)
+    return Gallery(encoder, names, embedded.embeddings[pictures], starts, paths)
+
+
+@dataclass(frozen=True)
+class Identified:
+    """The best character of each probe.
+
+    Attributes:
+        scores: of the best character, shape (p,).
+        right: whether it is the probe's own, shape (p,).
+        known: whether the probe's character has references, shape (p,).
+        owners: a number for the probe's character, shape (p,).
+    """
+
+    scores: FloatArray
+    right: Mask
+    known: Mask
+    owners: Indices
+
+    @classmethod
+    def of(cls, scores: FloatArray, own: Mask, owners: Indices) -> Identified:
+        """From scores (p, c) and which are the probe's own character."""
+        best = np.argmax(scores, axis=1)
+        rows = np.arange(len(scores))
+        return cls(scores[rows, best], own[rows, best], np.asarray(own.any(axis=1)), owners)
+
+    @classmethod
+    def together(cls, parts: Sequence[Identified]) -> Identified:
+        """Several draws as one."""
+        return cls(
+            np.concatenate([part.scores for part in parts]),
+            np.concatenate([part.right for part in parts]),
+            np.concatenate([part.known for part in parts]),
+            np.concatenate([part.owners for part in parts]),
+        )
+
+
+def identified(
+    embedded: Embedded, draw: EnrolmentDraw, judges: Sequence[Judge], encoder: str
+) -> dict[str, Identified]:
+    """What each judge, by name, makes of the probes of a draw."""
+    gallery = draw.gallery(embedded, encoder)
+    probes, own = embedded.embeddings[draw.probes], draw.own(embedded)
+    owners = embedded.characters[draw.probes]
+    return {
+        judge.name: Identified.of(judge.scores(probes, gallery), own, owners) for judge in judges
+    }

@@ -1,7 +1,7 @@
 """What is measured: each protocol a small frozen object with a primary metric.
 
-A protocol is anything with `name`, `primary` and `run(embedded, compare, rng)`; one that is
-not here is passed to `kyara.evaluate.suite.evaluate` beside, or instead of, these.
+A protocol is anything with `name`, `primary`, `metrics` and `run`; one that is not here is passed
+to `kyara.evaluate.suite.measure` beside, or instead of, these.
 """
 
 from __future__ import annotations
@@ -17,9 +17,12 @@ from kyara.evaluate.protocols.contract import (
     CurveKind,
     Estimate,
     EvaluationProtocol,
+    Measured,
+    MetricInfo,
     Outcome,
 )
 from kyara.evaluate.protocols.enrolment import Enrolment, Tiers
+from kyara.evaluate.protocols.open_set import OpenSetIdentification
 from kyara.evaluate.protocols.retrieval import Retrieval
 from kyara.evaluate.protocols.robustness import Robustness
 from kyara.evaluate.protocols.verification import HardPairs, Verification
@@ -36,6 +39,9 @@ __all__ = [
     "Estimate",
     "EvaluationProtocol",
     "HardPairs",
+    "Measured",
+    "MetricInfo",
+    "OpenSetIdentification",
     "Outcome",
     "Retrieval",
     "Robustness",
@@ -50,6 +56,7 @@ PROTOCOLS: dict[str, Callable[[int], EvaluationProtocol]] = {
     "retrieval": lambda samples: Retrieval(bootstrap=samples),
     "enrolment": lambda samples: Enrolment(bootstrap=samples),
     "tiers": lambda samples: Tiers(bootstrap=samples),
+    "open_set": lambda samples: OpenSetIdentification(bootstrap=samples),
     "clustering": lambda samples: Clustering(bootstrap=samples),
     "robustness": lambda samples: Robustness(bootstrap=samples),
 }

@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
 from kyara.evaluate.metrics import BCubed, Vector, b_cubed, bootstrap
-from kyara.evaluate.protocols.contract import Estimate, Outcome, estimates, no_values
+from kyara.evaluate.protocols.contract import (
+    Estimate,
+    Measured,
+    MetricInfo,
+    Outcome,
+    estimates,
+    names_of,
+    no_values,
+)
 from kyara.evaluate.trials import Compare, Embedded, Indices
 from kyara.extras import optional
 from kyara.types import FloatArray
 
 __all__ = ["Clustering"]
 
-NAMES = ("b3_f", "b3_precision", "b3_recall")
+_B_CUBED = (
+    MetricInfo("b3_f", "B³ F"),
+    MetricInfo("b3_precision", "B³ precision"),
+    MetricInfo("b3_recall", "B³ recall"),
+)
+_RAND = MetricInfo("ari", "adjusted Rand index")
 
 
 @dataclass(frozen=True)
@@ -35,35 +48,42 @@ class Clustering:
     """
 
     name: ClassVar[str] = "clustering"
-    primary: ClassVar[str] = "b3_f"
     splits: int = 4
     thresholds: int = 100
     limit: int = 5000
     bootstrap: int = 200
 
-    def run(self, embedded: Embedded, compare: Compare, rng: np.random.Generator) -> Outcome:
+    def primary(self, _judge: str) -> str:
+        """No judge is asked."""
+        return "b3_f"
+
+    def metrics(self, _judges: Sequence[str]) -> tuple[MetricInfo, ...]:
         """B³ (Bagga and Baldwin 1998) and the adjusted Rand index (Hubert and Arabie 1985)."""
+        return (*_B_CUBED, _RAND)
+
+    def run(self, embedded: Embedded, measured: Measured, rng: np.random.Generator) -> Outcome:
+        """The metrics."""
         pictures = _one_of_each_scene(embedded, rng)[: self.limit]
         characters = embedded.characters[pictures]
-        distances = _distances(embedded.embeddings[pictures], compare)
-        measured: list[tuple[BCubed, Indices]] = []
+        distances = _distances(embedded.embeddings[pictures], measured.compare)
+        halved: list[tuple[BCubed, Indices]] = []
         rand: list[float] = []
         for _ in range(self.splits):
             halves = _halves(characters, rng)
             if halves is None:
-                return no_values((*NAMES, "ari"))
+                return no_values(names_of(self.metrics(())))
             trees = [_Tree.of(distances[np.ix_(half, half)]) for half in halves]
             truths = [characters[half] for half in halves]
             for here, there in ((0, 1), (1, 0)):
                 cut = _best_cut(trees[here], truths[here], self.thresholds)
                 clusters = trees[there].cut(cut)
-                measured.append((b_cubed(clusters, truths[there]), truths[there]))
+                halved.append((b_cubed(clusters, truths[there]), truths[there]))
                 rand.append(_adjusted_rand(clusters, truths[there]))
-        statistic = _statistic(measured)
+        statistic = _statistic(halved)
         values = statistic(np.ones(embedded.character_count))
         replicates = bootstrap(statistic, embedded.character_count, self.bootstrap, rng)
-        metrics = estimates(NAMES, values, replicates)
-        return Outcome({**metrics, "ari": Estimate(float(np.mean(rand)))})
+        metrics = estimates(names_of(_B_CUBED), values, replicates)
+        return Outcome({**metrics, _RAND.name: Estimate(float(np.mean(rand)))})
 
 
 @dataclass(frozen=True)

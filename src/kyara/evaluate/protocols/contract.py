@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, TypeAlias
 
 import numpy as np
 
+from kyara.encode.encoder import Encoder
 from kyara.evaluate.metrics import Vector, bootstrap
 from kyara.evaluate.trials import Compare, Embedded, Indices
+from kyara.identify.judge import Judge
+from kyara.types import FloatArray
 
 __all__ = [
     "AXES",
@@ -19,8 +22,11 @@ __all__ = [
     "CurveKind",
     "Estimate",
     "EvaluationProtocol",
+    "Measured",
+    "MetricInfo",
     "Outcome",
     "estimates",
+    "names_of",
     "no_values",
     "query_means",
 ]
@@ -44,16 +50,55 @@ class Curve:
         kind: `det`, false-negative rates at `CURVE_FPR`; `precision_recall`, precisions at
             `CURVE_RECALL`, 0 where a recall is not reached at all.
         values: one for each place of the axis.
+        title: which it is, where a protocol has several of a kind.
     """
 
     kind: CurveKind
     values: tuple[float, ...]
+    title: str = ""
 
     def __post_init__(self) -> None:
         if len(self.values) != len(AXES[self.kind]):
             raise ValueError(
                 f"expected {len(AXES[self.kind])} values for {self.kind}, got {len(self.values)}"
             )
+
+
+@dataclass(frozen=True)
+class MetricInfo:
+    """What a metric is, for all who show or compare its values.
+
+    Attributes:
+        name: a key in JSON.
+        title: what it is called where people read it.
+        higher_is_better: whether of two values the higher one is the better.
+        in_tables: whether it stands in the tables for people; else in the JSON only.
+    """
+
+    name: str
+    title: str
+    higher_is_better: bool = True
+    in_tables: bool = True
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What is measured.
+
+    Attributes:
+        encoder: makes the embeddings, and compares two of them.
+        judges: score probes against a gallery, as `kyara identify` has them.
+        strangers: embeddings (m, d) of further characters, whom nobody enrols.
+    """
+
+    encoder: Encoder
+    judges: tuple[Judge, ...]
+    strangers: FloatArray | None = None
+
+    @property
+    def compare(self) -> Compare:
+        """The similarity of pictures."""
+        return self.encoder.similarity
 
 
 @dataclass(frozen=True)
@@ -78,29 +123,38 @@ class Outcome:
 
 
 class EvaluationProtocol(Protocol):
-    """One way to measure an encoder."""
+    """One way to measure an encoder, or its judges."""
 
     @property
     def name(self) -> str:
         """Short, fit for a key in JSON."""
         ...
 
-    @property
-    def primary(self) -> str:
-        """The metric that stands for the protocol where there is room for one."""
+    def primary(self, judge: str, /) -> str:
+        """The metric that stands for the protocol where there is room for one; where it is a
+        judge's, and any would do, that of the judge of this name."""
         ...
 
-    def run(self, embedded: Embedded, compare: Compare, rng: np.random.Generator, /) -> Outcome:
-        """Measure one source; all chance is `rng`."""
+    def metrics(self, judges: Sequence[str], /) -> tuple[MetricInfo, ...]:
+        """All metrics, in the order of reports, for judges of these names."""
+        ...
+
+    def run(self, embedded: Embedded, measured: Measured, rng: np.random.Generator, /) -> Outcome:
+        """Measure on one source; all chance is `rng`."""
         ...
 
 
-def no_values(names: tuple[str, ...]) -> Outcome:
+def names_of(metrics: Sequence[MetricInfo]) -> tuple[str, ...]:
+    """The keys of metrics."""
+    return tuple(metric.name for metric in metrics)
+
+
+def no_values(names: Sequence[str]) -> Outcome:
     """The outcome on a source that does not allow a value."""
     return Outcome({name: Estimate(None) for name in names})
 
 
-def estimates(names: tuple[str, ...], values: Vector, replicates: Vector) -> dict[str, Estimate]:
+def estimates(names: Sequence[str], values: Vector, replicates: Vector) -> dict[str, Estimate]:
     """Values (k,) and their bootstrap values (samples, k) by name; NaN is no value."""
     columns = replicates.T if replicates.size else [None] * len(names)
     return {
@@ -110,7 +164,7 @@ def estimates(names: tuple[str, ...], values: Vector, replicates: Vector) -> dic
 
 
 def query_means(
-    names: tuple[str, ...],
+    names: Sequence[str],
     values: Vector,
     characters: Indices,
     samples: int,

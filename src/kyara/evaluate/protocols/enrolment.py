@@ -1,8 +1,12 @@
-"""References of each character, and probes against them: closed-set identification."""
+"""References of each character, and probes against them: closed-set identification.
+
+The judges score them in a real gallery, as they do for `kyara identify`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -13,14 +17,25 @@ from kyara.evaluate.protocols.contract import (
     CURVE_RECALL,
     Curve,
     Estimate,
+    Measured,
+    MetricInfo,
     Outcome,
     estimates,
+    names_of,
     no_values,
     query_means,
 )
-from kyara.evaluate.trials import BLOCK, Compare, Embedded, Indices, draw_enrolment
-from kyara.identify.judge import best_of
-from kyara.types import Aggregation, FloatArray
+from kyara.evaluate.trials import (
+    Embedded,
+    Identified,
+    Indices,
+    draw_enrolment,
+    gallery_of_pictures,
+    identified,
+)
+from kyara.identify.judge import Avg, Judge
+from kyara.identify.left_out import scores_left_out
+from kyara.types import FloatArray
 
 __all__ = ["Enrolment", "Tiers"]
 
@@ -50,75 +65,75 @@ class Enrolment:
     draws: int = 20
     bootstrap: int = 200
 
-    @property
-    def primary(self) -> str:
-        """The steadiest: the mean over a few references, rather than one or many."""
-        return f"top1_{self.middle}_{Aggregation.AVG.value}"
+    def primary(self, _judge: str) -> str:
+        """The steadiest, which every encoder has: the mean over a few references."""
+        return f"top1_{self.middle}_{Avg.name}"
+
+    def metrics(self, judges: Sequence[str]) -> tuple[MetricInfo, ...]:
+        """Top-1, average precision and recall at a precision, for each n and judge."""
+        return tuple(
+            metric for n in self.counts for judge in judges for metric in _rates_of(n, judge)
+        )
 
     @property
     def middle(self) -> int:
         """The n whose curves are kept."""
         return sorted(self.counts)[len(self.counts) // 2]
 
-    def run(self, embedded: Embedded, compare: Compare, rng: np.random.Generator) -> Outcome:
-        """Top-1, average precision and recall at a precision, for each n and aggregation."""
+    def run(self, embedded: Embedded, measured: Measured, rng: np.random.Generator) -> Outcome:
+        """The metrics, and precision against recall."""
         seed = int(rng.integers(2**62))
         metrics: dict[str, Estimate] = {}
         curves: dict[str, Curve] = {}
         for n in self.counts:
             part = embedded.with_more_than(n)
-            for how in Aggregation:
-                # Seeded alike, so that both aggregations see the same references.
-                again = np.random.default_rng((seed, n))
-                outcome = self._identified(part, compare, n, how, again)
+            chance = np.random.default_rng((seed, n))
+            found = self._identified(part, measured, n, chance)
+            for judge in measured.judges:
+                names = names_of(_rates_of(n, judge.name))
+                if not found:
+                    metrics |= no_values(names).metrics
+                    continue
+                # Every judge meets the same references, and then the same draws of characters.
+                again = (part.character_count, self.bootstrap, deepcopy(chance))
+                title = f"{n} {judge.name}"
+                outcome = _named(names, Identified.together(found[judge.name]), again, title)
                 metrics |= outcome.metrics
                 curves |= outcome.curves if n == self.middle else {}
         return Outcome(metrics, curves)
 
     def _identified(
-        self,
-        embedded: Embedded,
-        compare: Compare,
-        n: int,
-        how: Aggregation,
-        rng: np.random.Generator,
-    ) -> Outcome:
-        which = f"{n}_{how.value}"
-        names = (f"top1_{which}", f"ap_{which}", f"recall_{which}")
+        self, embedded: Embedded, measured: Measured, n: int, rng: np.random.Generator
+    ) -> Mapping[str, list[Identified]]:
+        """By judge, what it finds in each draw; nothing where it is too few characters."""
         if embedded.character_count < 2:
-            return no_values(names)
-        best, right, owners = [], [], []
+            return {}
+        draws = []
         for _ in range(self.draws):
             draw = draw_enrolment(embedded, np.full(embedded.character_count, n), rng)
-            scores, own = draw.scores(embedded, compare, how)
-            first = np.argmax(scores, axis=1)
-            rows = np.arange(len(scores))
-            best.append(scores[rows, first])
-            right.append(own[rows, first])
-            owners.append(embedded.characters[draw.probes])
-        return _named(
-            names,
-            np.concatenate(best),
-            np.concatenate(right),
-            np.concatenate(owners),
-            (embedded.character_count, self.bootstrap, rng),
-            f"precision_{which}",
-        )
+            draws.append(identified(embedded, draw, measured.judges, measured.encoder.id))
+        return {judge.name: [one[judge.name] for one in draws] for judge in measured.judges}
+
+
+def _rates_of(n: int, judge: str) -> tuple[MetricInfo, ...]:
+    title = f"enrol-{n} {judge}"
+    return (
+        MetricInfo(f"top1_{n}_{judge}", title),
+        MetricInfo(f"ap_{n}_{judge}", f"{title}, average precision"),
+        MetricInfo(f"recall_{n}_{judge}", f"{title}, recall at precision 95 %"),
+    )
 
 
 def _named(
-    names: tuple[str, ...],
-    best: FloatArray,
-    right: Mask,
-    owners: Indices,
+    names: Sequence[str],
+    found: Identified,
     chance: tuple[int, int, np.random.Generator],
-    curve_name: str,
+    title: str,
 ) -> Outcome:
-    """Rates of probes with a best score, whether the character that has it is right, and
-    their own character; shapes (p,). `chance`: see the arguments of `bootstrap`."""
-    if not len(best):
+    """Rates of what was found. `chance`: see the arguments of `bootstrap`."""
+    if not len(found.scores):
         return no_values(names)
-    curve_of = _sorted_once(best, right, owners)
+    curve_of = _sorted_once(found.scores, found.right, found.owners)
 
     def statistic(draws: Vector) -> Vector:
         curve = curve_of(draws)
@@ -130,11 +145,12 @@ def _named(
     once = np.ones(count)
     replicates = bootstrap(statistic, count, samples, rng)
     whole = curve_of(once)
-    precisions = () if whole is None else tuple(whole.precision_at(r) for r in CURVE_RECALL)
-    return Outcome(
-        estimates(names, statistic(once), replicates),
-        {curve_name: Curve("precision_recall", precisions)} if precisions else {},
-    )
+    metrics = estimates(names, statistic(once), replicates)
+    if whole is None:
+        return Outcome(metrics)
+    precisions = tuple(whole.precision_at(recall) for recall in CURVE_RECALL)
+    name = f"precision_{title.replace(' ', '_')}"
+    return Outcome(metrics, {name: Curve("precision_recall", precisions, title)})
 
 
 def _sorted_once(
@@ -163,64 +179,60 @@ class Tiers:
     bounds: tuple[int, ...] = (5, 10, 50)
     bootstrap: int = 200
 
-    @property
-    def primary(self) -> str:
+    def primary(self, _judge: str) -> str:
         """Many have the fewest references: the first tier, where the average is steady."""
-        return f"tier_{self._labels()[0]}_{Aggregation.AVG.value}"
+        return f"tier_{self._labels()[0]}_{Avg.name}"
 
-    def run(self, embedded: Embedded, compare: Compare, rng: np.random.Generator) -> Outcome:
-        """Top-1 of each tier, by either aggregation; no value where a tier is empty."""
+    def metrics(self, judges: Sequence[str]) -> tuple[MetricInfo, ...]:
+        """Top-1 of each tier, by judge; no value where a tier is empty."""
+        titles = [
+            *(f"{begin} to {end - 1} references" for begin, end in self._spans()),
+            f"{self.bounds[-1]} references or more",
+        ]
+        return tuple(
+            MetricInfo(f"tier_{label}_{judge}", f"{title}, {judge}")
+            for judge in judges
+            for label, title in zip(self._labels(), titles, strict=True)
+        )
+
+    def run(self, embedded: Embedded, measured: Measured, rng: np.random.Generator) -> Outcome:
+        """The metrics."""
         seed = int(rng.integers(2**62))
         metrics: dict[str, Estimate] = {}
-        for how in Aggregation:
-            hits, references = _leave_one_out(embedded, compare, how)
-            tiers = np.searchsorted(self.bounds, references, side="right")
+        references = _reference_counts(embedded)
+        tiers = np.searchsorted(self.bounds, references, side="right")
+        for judge in measured.judges:
+            hits = _hits(embedded, judge, measured.encoder.id)
             for tier, label in enumerate(self._labels()):
                 inside = np.where((tiers == tier) & (references > 0), hits, np.nan)[None]
                 again = np.random.default_rng((seed, tier))
-                name = f"tier_{label}_{how.value}"
-                metrics |= self._mean(name, inside, embedded.characters, again)
+                name = f"tier_{label}_{judge.name}"
+                found = query_means((name,), inside, embedded.characters, self.bootstrap, again)
+                metrics |= found.metrics
         return Outcome(metrics)
 
+    def _spans(self) -> list[tuple[int, int]]:
+        return list(zip((1, *self.bounds), self.bounds, strict=False))
+
     def _labels(self) -> list[str]:
-        begins = (1, *self.bounds)
-        inner = [f"{begin}_{end - 1}" for begin, end in zip(begins, self.bounds, strict=False)]
-        return [*inner, str(begins[-1])]
-
-    def _mean(
-        self, name: str, hits: Vector, characters: Indices, rng: np.random.Generator
-    ) -> Mapping[str, Estimate]:
-        return query_means((name,), hits, characters, self.bootstrap, rng).metrics
+        return [*(f"{begin}_{end - 1}" for begin, end in self._spans()), str(self.bounds[-1])]
 
 
-def _leave_one_out(
-    embedded: Embedded, compare: Compare, how: Aggregation
-) -> tuple[Vector, Indices]:
-    """For each picture, 1 if its best character is its own, else 0, and how many references
-    its character has; both of shape (n,)."""
+def _reference_counts(embedded: Embedded) -> Indices:
+    """For each picture, how many others of its character are of another scene, shape (n,)."""
+    pairs = np.stack([embedded.characters, embedded.scenes])
+    _, cell, together = np.unique(pairs, axis=1, return_inverse=True, return_counts=True)
+    return np.bincount(embedded.characters)[embedded.characters] - together[cell.ravel()]
+
+
+def _hits(embedded: Embedded, judge: Judge, encoder: str) -> Vector:
+    """For each picture, against all others but those of its scene, 1 if its best character is
+    its own, else 0; shape (n,)."""
+    hits = np.zeros(len(embedded))
+    if not len(embedded):
+        return hits
     order = np.argsort(embedded.characters, kind="stable")
-    characters, scenes = embedded.characters[order], embedded.scenes[order]
-    starts = np.searchsorted(characters, np.arange(embedded.character_count))
-    hits, references = np.zeros(len(embedded)), np.zeros(len(embedded), dtype=np.intp)
-    for begin in range(0, len(embedded), BLOCK):
-        rows = slice(begin, begin + BLOCK)
-        scores = compare(embedded.embeddings[rows], embedded.embeddings[order])
-        excluded = embedded.scenes[rows, None] == scenes[None]
-        by_character = _aggregated(scores, excluded, starts, how)
-        own = embedded.characters[rows]
-        hits[rows] = np.argmax(by_character, axis=1) == own
-        allowed = (~excluded & (characters[None] == own[:, None])).sum(axis=1)
-        references[rows] = allowed
-    return hits, references
-
-
-def _aggregated(
-    scores: FloatArray, excluded: Mask, starts: Indices, how: Aggregation
-) -> FloatArray:
-    """`aggregate` without the excluded scores; -inf where none of a character's is left."""
-    if how is Aggregation.ANY:
-        return best_of(np.where(excluded, np.float32(-np.inf), scores), starts)
-    kept = ~excluded
-    sums = np.add.reduceat(np.where(excluded, 0.0, scores), starts, axis=1, dtype=np.float64)
-    counts = np.add.reduceat(kept, starts, axis=1, dtype=np.float64)
-    return np.where(counts > 0, sums / np.maximum(counts, 1), -np.inf).astype(np.float32)
+    gallery = gallery_of_pictures(embedded, order, encoder)
+    for rows, scores in scores_left_out(gallery, judge, embedded.scenes[order]):
+        hits[order[rows]] = np.argmax(scores, axis=1) == embedded.characters[order[rows]]
+    return hits

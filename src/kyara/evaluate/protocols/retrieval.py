@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
-from kyara.evaluate.metrics import Mask, average_precision, first_is_right, r_precision
-from kyara.evaluate.protocols.contract import Outcome, query_means
+from kyara.evaluate.metrics import Mask, Vector, average_precision, first_is_right, r_precision
+from kyara.evaluate.protocols.contract import Measured, MetricInfo, Outcome, query_means
 from kyara.evaluate.trials import BLOCK, Compare, Embedded
 from kyara.types import FloatArray
 
 __all__ = ["Retrieval"]
+
+_MEASURES: tuple[tuple[MetricInfo, Callable[[FloatArray, Mask, Mask], Vector]], ...] = (
+    (MetricInfo("rank1", "rank-1"), first_is_right),
+    (MetricInfo("map", "mAP"), average_precision),
+    (MetricInfo("r_precision", "R-precision"), r_precision),
+)
 
 
 @dataclass(frozen=True)
@@ -26,18 +32,24 @@ class Retrieval:
     """
 
     name: ClassVar[str] = "retrieval"
-    primary: ClassVar[str] = "rank1"
     bootstrap: int = 200
 
-    def run(self, embedded: Embedded, compare: Compare, rng: np.random.Generator) -> Outcome:
+    def primary(self, _judge: str) -> str:
+        """No judge is asked."""
+        return "rank1"
+
+    def metrics(self, _judges: Sequence[str]) -> tuple[MetricInfo, ...]:
         """Rank-1, mean average precision and R-precision, over the queries."""
-        measures = (first_is_right, average_precision, r_precision)
+        return tuple(metric for metric, _ in _MEASURES)
+
+    def run(self, embedded: Embedded, measured: Measured, rng: np.random.Generator) -> Outcome:
+        """The metrics; intervals for all of them."""
         per_query = [
-            np.stack([measure(*block) for measure in measures])
-            for block in _query_blocks(embedded, compare)
+            np.stack([measure(*block) for _, measure in _MEASURES])
+            for block in _query_blocks(embedded, measured.compare)
         ]
-        values = np.concatenate([np.zeros((len(measures), 0)), *per_query], axis=1)
-        names = ("rank1", "map", "r_precision")
+        values = np.concatenate([np.zeros((len(_MEASURES), 0)), *per_query], axis=1)
+        names = [metric.name for metric, _ in _MEASURES]
         return query_means(names, values, embedded.characters, self.bootstrap, rng)
 
 

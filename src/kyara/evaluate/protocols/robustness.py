@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -9,7 +10,14 @@ import numpy as np
 
 from kyara.evaluate.alterations import ALTERATIONS
 from kyara.evaluate.metrics import Roc, Vector, bootstrap, roc_of
-from kyara.evaluate.protocols.contract import Outcome, estimates, no_values
+from kyara.evaluate.protocols.contract import (
+    Measured,
+    MetricInfo,
+    Outcome,
+    estimates,
+    names_of,
+    no_values,
+)
 from kyara.evaluate.protocols.verification import pair_rates
 from kyara.evaluate.trials import Compare, Embedded, Indices, Pairs
 from kyara.types import FloatArray
@@ -30,17 +38,25 @@ class Robustness:
     """
 
     name: ClassVar[str] = "robustness"
-    primary: ClassVar[str] = "rise_worst"
     bootstrap: int = 200
 
-    def run(self, embedded: Embedded, compare: Compare, rng: np.random.Generator) -> Outcome:
+    def primary(self, _judge: str) -> str:
+        """No judge is asked."""
+        return "rise_worst"
+
+    def metrics(self, _judges: Sequence[str]) -> tuple[MetricInfo, ...]:
         """EER clean and altered, by how much each rises, and the largest rise."""
-        names = (
-            "eer_clean",
-            *(f"eer_{name}" for name in ALTERATIONS),
-            *(f"rise_{name}" for name in ALTERATIONS),
-            "rise_worst",
-        )
+        words = {name: name.replace("_", " ") for name in ("clean", *ALTERATIONS)}
+        titles = {
+            **{f"eer_{name}": f"EER, {word}" for name, word in words.items()},
+            **{f"rise_{name}": f"rise of the EER, {words[name]}" for name in ALTERATIONS},
+            "rise_worst": "largest rise of the EER",
+        }
+        return tuple(MetricInfo(n, title, higher_is_better=False) for n, title in titles.items())
+
+    def run(self, embedded: Embedded, measured: Measured, rng: np.random.Generator) -> Outcome:
+        """The metrics."""
+        names, compare = names_of(self.metrics(())), measured.compare
         altered = embedded.altered
         if altered is None or not len(altered.pictures):
             return no_values(names)

@@ -2,21 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
 from kyara.evaluate.metrics import ZACI20_FNR, Roc, Vector, bootstrap, roc_of, roc_of_counts
-from kyara.evaluate.protocols.contract import CURVE_FPR, Curve, Outcome, estimates, no_values
-from kyara.evaluate.trials import Compare, Embedded, Pairs, hard_pairs_of, pairs_of
+from kyara.evaluate.protocols.contract import (
+    CURVE_FPR,
+    Curve,
+    Measured,
+    MetricInfo,
+    Outcome,
+    estimates,
+    no_values,
+)
+from kyara.evaluate.trials import Embedded, Pairs, hard_pairs_of, pairs_of
 
 __all__ = ["HardPairs", "Verification", "pair_rates"]
 
-RATES = ("eer", "fpr_at_fnr_13.9", "tpr_at_fpr_1", "tpr_at_fpr_0.1")
-
 Rates = Callable[[Roc], Vector]
+
+_RateOf = tuple[MetricInfo, Callable[[Roc], float]]
+
+_ALL_PAIRS: tuple[_RateOf, ...] = (
+    (MetricInfo("eer", "EER", higher_is_better=False), Roc.equal_error_rate),
+    (
+        MetricInfo("fpr_at_fnr_13.9", "FPR at FNR 13.9 %", higher_is_better=False),
+        lambda roc: roc.fpr_at_fnr(ZACI20_FNR),
+    ),
+    (MetricInfo("tpr_at_fpr_1", "TPR at FPR 1 %"), lambda roc: roc.tpr_at_fpr(0.01)),
+    (MetricInfo("tpr_at_fpr_0.1", "TPR at FPR 0.1 %"), lambda roc: roc.tpr_at_fpr(0.001)),
+)
+_HARD: tuple[_RateOf, ...] = (
+    (MetricInfo("hard_eer", "EER of hard pairs", higher_is_better=False), Roc.equal_error_rate),
+    (
+        MetricInfo("hard_tpr_at_fpr_1", "TPR at FPR 1 % of hard pairs"),
+        lambda roc: roc.tpr_at_fpr(0.01),
+    ),
+)
 
 _BINS = 2048  # per kind of pair, for the bootstrap: a rate is then good to 1 / 2048
 
@@ -31,14 +56,21 @@ class Verification:
     """
 
     name: ClassVar[str] = "verification"
-    primary: ClassVar[str] = "eer"
     bootstrap: int = 200
     limit: int = 10_000_000
 
-    def run(self, embedded: Embedded, compare: Compare, rng: np.random.Generator) -> Outcome:
-        """EER, FPR at ZACI-20's FNR, TPR at FPR 1 % and 0.1 %, and the curve."""
-        pairs = pairs_of(embedded, compare, rng, self.limit)
-        return _verified(pairs, RATES, embedded.character_count, self.bootstrap, rng)
+    def primary(self, _judge: str) -> str:
+        """No judge is asked."""
+        return "eer"
+
+    def metrics(self, _judges: Sequence[str]) -> tuple[MetricInfo, ...]:
+        """EER, FPR at ZACI-20's FNR, TPR at FPR 1 % and 0.1 %."""
+        return tuple(metric for metric, _ in _ALL_PAIRS)
+
+    def run(self, embedded: Embedded, measured: Measured, rng: np.random.Generator) -> Outcome:
+        """The metrics, and the curve."""
+        pairs = pairs_of(embedded, measured.compare, rng, self.limit)
+        return _verified(pairs, _ALL_PAIRS, embedded.character_count, self.bootstrap, rng)
 
 
 @dataclass(frozen=True)
@@ -53,16 +85,22 @@ class HardPairs:
     """
 
     name: ClassVar[str] = "hard_pairs"
-    primary: ClassVar[str] = "hard_eer"
     bootstrap: int = 200
 
-    def run(self, embedded: Embedded, compare: Compare, rng: np.random.Generator) -> Outcome:
+    def primary(self, _judge: str) -> str:
+        """No judge is asked."""
+        return "hard_eer"
+
+    def metrics(self, _judges: Sequence[str]) -> tuple[MetricInfo, ...]:
         """EER and TPR at FPR 1 %, of as many same pairs as different ones."""
-        names = ("hard_eer", "hard_tpr_at_fpr_1")
+        return tuple(metric for metric, _ in _HARD)
+
+    def run(self, embedded: Embedded, measured: Measured, rng: np.random.Generator) -> Outcome:
+        """The metrics, and the curve."""
         if embedded.mined is None:
-            return no_values(names)
-        pairs = hard_pairs_of(embedded, compare, embedded.mined)
-        return _verified(pairs, names, embedded.character_count, self.bootstrap, rng)
+            return no_values([metric.name for metric, _ in _HARD])
+        pairs = hard_pairs_of(embedded, measured.compare, embedded.mined)
+        return _verified(pairs, _HARD, embedded.character_count, self.bootstrap, rng)
 
 
 def pair_rates(pairs: Pairs, rates: Rates, count: int) -> Callable[[Vector], Vector]:
@@ -93,23 +131,16 @@ def pair_rates(pairs: Pairs, rates: Rates, count: int) -> Callable[[Vector], Vec
 
 
 def _verified(
-    pairs: Pairs, names: tuple[str, ...], characters: int, samples: int, rng: np.random.Generator
+    pairs: Pairs, rates: Sequence[_RateOf], characters: int, samples: int, rng: np.random.Generator
 ) -> Outcome:
+    names = [metric.name for metric, _ in rates]
     if not pairs.both_kinds:
         return no_values(names)
 
-    def rates(roc: Roc) -> Vector:
-        return np.array([_RATE[name.removeprefix("hard_")](roc) for name in names])
+    def values(roc: Roc) -> Vector:
+        return np.array([rate(roc) for _, rate in rates])
 
     roc = roc_of(pairs.scores, pairs.same)
-    replicates = bootstrap(pair_rates(pairs, rates, len(names)), characters, samples, rng)
+    replicates = bootstrap(pair_rates(pairs, values, len(names)), characters, samples, rng)
     curve = Curve("det", tuple(1.0 - roc.tpr_at_fpr(rate) for rate in CURVE_FPR))
-    return Outcome(estimates(names, rates(roc), replicates), {"det": curve})
-
-
-_RATE: dict[str, Callable[[Roc], float]] = {
-    "eer": Roc.equal_error_rate,
-    "fpr_at_fnr_13.9": lambda roc: roc.fpr_at_fnr(ZACI20_FNR),
-    "tpr_at_fpr_1": lambda roc: roc.tpr_at_fpr(0.01),
-    "tpr_at_fpr_0.1": lambda roc: roc.tpr_at_fpr(0.001),
-}
+    return Outcome(estimates(names, values(roc), replicates), {"det": curve})

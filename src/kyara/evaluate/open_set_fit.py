@@ -1,4 +1,4 @@
-"""Fitting a plugin's open-set back-end, and saying what its scores mean."""
+"""Fitting a plugin's open-set judge, and saying what its scores mean."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from kyara.encode.encoder import Encoder
 from kyara.errors import DataError
 from kyara.evaluate.calibrate import Trials, fit_logistic
-from kyara.evaluate.openset import COUNTS, OpenSetTrials, draw_open_set, plda_scores
-from kyara.evaluate.trials import Embedded
-from kyara.identify.judge import RATES
+from kyara.evaluate.protocols.open_set import COUNTS, draw_open_set
+from kyara.evaluate.trials import Embedded, Identified, identified
+from kyara.identify.judge import RATES, Judge, Plda
 from kyara.identify.plda import PldaModel, fit_plda
 from kyara.manifest import OpenSetSpec, parameters_name
 from kyara.pictures.digest import digest_of_bytes
@@ -53,13 +54,14 @@ def strangers_of(sources: Mapping[str, Embedded]) -> FloatArray | None:
 
 def calibrate_plda(
     plda: PldaModel,
+    encoder: Encoder,
     sources: Mapping[str, Embedded],
     *,
     fitted_on: str,
     calibrated_on: str,
     seed: int = 0,
 ) -> OpenSetSpec:
-    """The probabilities and thresholds of a back-end, and its manifest's table.
+    """What the scores of a fitted model mean, as its manifest's table.
 
     Half of the characters of each source have references (1, 3, 5 or 10), the others are
     strangers; each source weighs the same. The probability is that the best character is the
@@ -69,7 +71,8 @@ def calibrate_plda(
         DataError: no source has four characters with two pictures.
     """
     rng = np.random.default_rng(seed)
-    per_source = [_trials(plda, embedded, rng) for embedded in sources.values()]
+    raw = Plda(encoder, plda)  # its scores are log-likelihood ratios
+    per_source = [_trials(raw, encoder, embedded, rng) for embedded in sources.values()]
     usable = [trials for trials in per_source if trials is not None]
     if not usable:
         raise DataError(
@@ -93,16 +96,18 @@ def calibrate_plda(
     )
 
 
-def _trials(plda: PldaModel, embedded: Embedded, rng: np.random.Generator) -> OpenSetTrials | None:
-    parts = []
-    for n in COUNTS:
-        for draw in draw_open_set(embedded, n, _DRAWS, rng):
-            scores, own = plda_scores(embedded, draw, plda)
-            parts.append(OpenSetTrials.of(scores, own, embedded.characters[draw.probes]))
-    return OpenSetTrials.together(parts) if parts else None
+def _trials(
+    judge: Judge, encoder: Encoder, embedded: Embedded, rng: np.random.Generator
+) -> Identified | None:
+    parts = [
+        identified(embedded, draw, [judge], encoder.id)[judge.name]
+        for n in COUNTS
+        for draw in draw_open_set(embedded, n, _DRAWS, rng)
+    ]
+    return Identified.together(parts) if parts else None
 
 
-def _meaning(sources: list[OpenSetTrials]) -> _Meaning:
+def _meaning(sources: list[Identified]) -> _Meaning:
     # A known picture that would get a wrong name is no success either.
     counted = [t.right | ~t.known for t in sources]
     curve = fit_logistic(
