@@ -18,7 +18,6 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
 import msgspec
 from filelock import FileLock, Timeout
@@ -27,6 +26,18 @@ from kyara.errors import DataError, OutputError, one_line, reason
 from kyara.files import new_file, reading, sync_folder
 from kyara.organise.files import below
 from kyara.organise.plan import Action, Operation, Plan
+from kyara.organise.records import (
+    JOURNAL_VERSION,
+    Begin,
+    End,
+    Finish,
+    Header,
+    Record,
+    Undo,
+    Undone,
+    as_line,
+    check_version,
+)
 
 __all__ = [
     "FOLDER",
@@ -40,78 +51,6 @@ __all__ = [
 
 FOLDER = ".kyara"
 """The folder in the target folder that is Kyara's own."""
-
-VERSION = 1
-
-
-class _Record(msgspec.Struct, kw_only=True, frozen=True, tag_field="record"):
-    pass
-
-
-class Header(_Record, kw_only=True, frozen=True, tag="plan"):
-    """The first line.
-
-    Attributes:
-        id: part of the names of copies that are not complete.
-        made: when, in UTC, ISO 8601.
-        kyara: the version that wrote it.
-        inbox: where the pictures were looked for, an absolute path.
-        planned: how many operations the plan has.
-    """
-
-    version: int
-    id: str
-    made: str
-    kyara: str
-    inbox: str | None
-    planned: int
-
-
-class Begin(_Record, kw_only=True, frozen=True, tag="begin"):
-    """An operation that may be done from here on.
-
-    Attributes:
-        n: its number in the plan.
-        source: an absolute path.
-        target: relative to the target folder.
-        digest: SHA-256 of the picture, hexadecimal.
-        link: what the source held, where a symbolic link is moved.
-        folders: those that had to be made for it, relative to the target folder.
-    """
-
-    n: int
-    action: Action
-    source: str
-    target: str
-    digest: str
-    link: str | None = None
-    folders: tuple[str, ...] = ()
-
-
-class End(_Record, kw_only=True, frozen=True, tag="end"):
-    """An operation that was done, or was not (it failed, or was not needed)."""
-
-    n: int
-    done: bool
-
-
-class Finish(_Record, kw_only=True, frozen=True, tag="finish"):
-    """The plan was carried out to its end."""
-
-
-class Undo(_Record, kw_only=True, frozen=True, tag="undo"):
-    """An operation that was undone."""
-
-    n: int
-
-
-class Undone(_Record, kw_only=True, frozen=True, tag="undone"):
-    """The plan was undone to its end, but for the operations that had to be left."""
-
-    left: int
-
-
-Record = Header | Begin | End | Finish | Undo | Undone
 
 
 @dataclass(frozen=True)
@@ -188,7 +127,7 @@ class Journal:
         now = datetime.now(UTC)
         path = plan.root / FOLDER / f"{now:%Y%m%dT%H%M%S%fZ}-{identity}.jsonl"
         header = Header(
-            version=VERSION,
+            version=JOURNAL_VERSION,
             id=identity,
             made=now.isoformat(timespec="seconds"),
             kyara=version("kyara"),
@@ -196,7 +135,7 @@ class Journal:
             planned=len(plan.operations),
         )
         with _reporting(path), new_file(path) as part:
-            part.write_bytes(_line(header))
+            part.write_bytes(as_line(header))
         return cls(path, identity)
 
     def part(self, n: int, folder: Path) -> Path:
@@ -246,7 +185,7 @@ class Journal:
             self._append([record])
 
     def _append(self, records: Sequence[Record]) -> None:
-        data = b"".join(map(_line, records))
+        data = b"".join(map(as_line, records))
         end = self._stream.seek(0, os.SEEK_END)
         try:
             while data:
@@ -306,7 +245,7 @@ def read_journal(path: Path) -> JournalRecord:
         whole = path.read_bytes().split(b"\n")[:-1]
     try:
         first, *lines = [json.loads(line) for line in whole]
-        _check_version(first, path)
+        check_version(first, JOURNAL_VERSION, "journal", path)
         header = msgspec.convert(first, Header)
         return _record(path, header, [msgspec.convert(line, Record) for line in lines])
     except (ValueError, TypeError, KeyError) as error:  # msgspec's are ValueErrors
@@ -373,21 +312,6 @@ def _missing(target: Path, root: Path) -> list[Path]:
     """The folders between `root` and `target` that are not there."""
     between = target.relative_to(root).parents
     return [root / folder for folder in between if not os.path.lexists(root / folder)]
-
-
-def _check_version(header: Any, path: Path) -> None:
-    found = header["version"]
-    if isinstance(found, int) and found > VERSION:
-        raise DataError(
-            f"this journal is of version {found}; this Kyara knows {VERSION}",
-            where=path,
-            hint="use a newer Kyara",
-        )
-
-
-def _line(record: Record) -> bytes:
-    # json, not msgspec's encoder: names that are not UTF-8 have surrogates, which it refuses.
-    return json.dumps(msgspec.to_builtins(record)).encode("ascii") + b"\n"
 
 
 @contextmanager

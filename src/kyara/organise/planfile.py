@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 
@@ -21,6 +21,7 @@ from kyara.errors import DataError, KyaraError, OutputError, reason
 from kyara.files import new_file, reading, writing
 from kyara.organise.files import below
 from kyara.organise.plan import Action, Operation, Plan, Status
+from kyara.organise.records import as_text, check_version
 
 __all__ = [
     "PlanFile",
@@ -101,10 +102,8 @@ def save_plan(plan: Plan, path: Path) -> None:
         root=os.path.abspath(plan.root),
         operations=[_to_file(operation, plan.root) for operation in plan.operations],
     )
-    # json, not msgspec's encoder: names that are not UTF-8 have surrogates, which it refuses.
-    text = json.dumps(msgspec.to_builtins(made), indent=1) + "\n"
     with writing(path), new_file(path) as part:
-        part.write_bytes(text.encode("ascii"))
+        part.write_bytes(as_text(made, indent=1))
 
 
 def load_plan(path: Path) -> Plan:
@@ -122,7 +121,7 @@ def load_plan(path: Path) -> Plan:
         raise DataError(
             "not a plan", where=path, hint="kyara sort … --plan FILE and kyara apply FILE"
         )
-    _check_version(read, path)
+    check_version(read, VERSION, "plan", path)
     try:
         found = msgspec.convert(read, PlanFile)
         operations = tuple(_from_file(operation, found.root) for operation in found.operations)
@@ -162,16 +161,6 @@ def _there_or_not(operation: Operation, digest_of: Callable[[Path], bytes]) -> O
             if digest_of(operation.target) == operation.digest:
                 return replace(operation, status=Status.THERE)
     return operation
-
-
-def _check_version(read: dict[str, Any], path: Path) -> None:
-    found = read.get("version")
-    if isinstance(found, int) and found > VERSION:
-        raise DataError(
-            f"this plan is of version {found}; this Kyara knows {VERSION}",
-            where=path,
-            hint="use a newer Kyara",
-        )
 
 
 def _check_targets(operations: Sequence[Operation]) -> None:
