@@ -158,9 +158,11 @@ def store_embeddings(
 def of_detector(alias: str) -> str:
     """A condition in SQL: the detection `alias` is of the library's detector; or, in a picture
     where that one has not looked (an imported one, say), of the latest that has."""
-    return (
-        f"{alias}.detector = (SELECT o.detector FROM detections o WHERE o.picture = {alias}.picture"
-        " ORDER BY o.detector = (SELECT detector FROM library) DESC, o.detector DESC LIMIT 1)"
+    own = "(SELECT detector FROM library)"
+    return (  # the case first that nearly all are: the other asks for each picture
+        f"CASE WHEN {alias}.detector = {own} THEN 1 ELSE {alias}.detector ="
+        f" (SELECT o.detector FROM detections o WHERE o.picture = {alias}.picture"
+        f" ORDER BY o.detector = {own} DESC, o.detector DESC LIMIT 1) END"
     )
 
 

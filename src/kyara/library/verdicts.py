@@ -149,49 +149,51 @@ def _say(
     *,
     ignored: bool = False,
 ) -> None:
-    for subject in subjects:
-        for box in _boxes(database, "said", subject):
-            database.run("DELETE FROM said WHERE digest = ? AND box = ?", (subject.digest, box))
-        for box in _boxes(database, "rejections", subject):
-            database.run(
-                "DELETE FROM rejections WHERE digest = ? AND box = ? AND character = ?",
-                (subject.digest, box, character),
-            )
-        database.run(
-            "INSERT OR REPLACE INTO said (digest, box, character, ignored, source, decision)"
-            " VALUES (?, ?, ?, ?, ?, ?)",
-            (
-                *(subject.digest, as_text(subject.box), character, ignored),
-                *(decision.source.value, decision.id),
-            ),
-        )
+    subjects = list(subjects)
+    database.run_many(
+        "DELETE FROM said WHERE digest = ? AND box = ?", _covered(database, "said", subjects)
+    )
+    database.run_many(
+        "DELETE FROM rejections WHERE digest = ? AND box = ? AND character = ?",
+        ((*found, character) for found in _covered(database, "rejections", subjects)),
+    )
+    database.run_many(
+        "INSERT OR REPLACE INTO said (digest, box, character, ignored, source, decision)"
+        " VALUES (?, ?, ?, ?, ?, ?)",
+        (
+            (one.digest, as_text(one.box), character, ignored, decision.source.value, decision.id)
+            for one in subjects
+        ),
+    )
 
 
 def _reject(
     database: Database, decision: Decision, subjects: Iterable[Subject], character: int
 ) -> None:
+    subjects = list(subjects)
+    database.run_many(
+        "DELETE FROM said WHERE digest = ? AND box = ? AND character = ?",
+        ((*found, character) for found in _covered(database, "said", subjects)),
+    )
+    database.run_many(
+        "INSERT OR REPLACE INTO rejections (digest, box, character, decision) VALUES (?, ?, ?, ?)",
+        ((one.digest, as_text(one.box), character, decision.id) for one in subjects),
+    )
+
+
+def _covered(
+    database: Database, table: str, subjects: Iterable[Subject]
+) -> list[tuple[bytes, str]]:
+    """Digest and box of what stands in the table and the subjects cover: all that there is of a
+    picture, `EVERY` included; or the same figure."""
+    covered = []
     for subject in subjects:
-        for box in _boxes(database, "said", subject):
-            database.run(
-                "DELETE FROM said WHERE digest = ? AND box = ? AND character = ?",
-                (subject.digest, box, character),
-            )
-        database.run(
-            "INSERT OR REPLACE INTO rejections (digest, box, character, decision)"
-            " VALUES (?, ?, ?, ?)",
-            (subject.digest, as_text(subject.box), character, decision.id),
-        )
-
-
-def _boxes(database: Database, table: str, subject: Subject) -> list[str]:
-    """The boxes in the table that the subject covers: all of its picture's, `EVERY` included; or
-    those of the same figure."""
-    rows = database.rows(f"SELECT DISTINCT box FROM {table} WHERE digest = ?", (subject.digest,))
-    boxes = [box for (box,) in rows]
-    if subject.box is None:
-        return boxes
-    own = as_text(subject.box)
-    return [box for box in boxes if box != EVERY and same_figure(own, box)]
+        own = as_text(subject.box)
+        rows = database.rows(f"SELECT box FROM {table} WHERE digest = ?", (subject.digest,))
+        for box in dict.fromkeys(box for (box,) in rows):
+            if subject.box is None or (box != EVERY and same_figure(own, box)):
+                covered.append((subject.digest, box))
+    return covered
 
 
 def _rename(database: Database, character: int, name: str) -> None:
