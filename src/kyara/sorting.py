@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
 from kyara.encode.cache import EmbeddingCache, digest_with
@@ -14,6 +16,7 @@ from kyara.errors import PictureError, UsageError
 from kyara.identify.answer import Answer, answer_pictures
 from kyara.identify.judge import Rule
 from kyara.identify.references import References
+from kyara.names import UNKNOWN
 from kyara.organise.apply import apply_plan
 from kyara.organise.plan import Action, Filing, Operation, Plan, Status, make_plan
 from kyara.organise.undo import recover
@@ -45,7 +48,8 @@ class SortRequest:
 
 @dataclass(frozen=True)
 class SortResult:
-    """One answer per picture, with its operation; None for pictures that failed.
+    """One answer per figure, with the operation that files its picture there; None for pictures
+    that failed, and for a figure by which its picture was not filed.
 
     Attributes:
         bad_references: references that could not be used.
@@ -58,6 +62,11 @@ class SortResult:
     plan: Plan
     interrupted: bool = False
 
+    @property
+    def operations(self) -> list[Operation]:
+        """Those that were begun, or in a dry run would be, each once."""
+        return list(dict.fromkeys(o for _, o in self.answers if o is not None))
+
 
 def sort_pictures(
     request: SortRequest,
@@ -66,7 +75,11 @@ def sort_pictures(
     cache: EmbeddingCache | None = None,
     progress: Progress = silent,
 ) -> SortResult:
-    """Identify the pictures of the inbox; then copy, move or link them, unless a dry run.
+    """Identify the figures in the pictures of the inbox; then copy, move or link the pictures,
+    unless a dry run.
+
+    A picture goes to the folder of every character in it; to `unknown` if it has none. Moved, it
+    goes to the folder of the character that is most certain, and copies of it to the others.
 
     The folders that results go to and that references come from are not searched, should
     they lie within the inbox; a folder of references that is itself the inbox is
@@ -86,9 +99,9 @@ def sort_pictures(
         raise UsageError("no pictures are here", where=request.inbox)
     answers, bad_references = _identify_all(paths, request, encoder, cache, progress)
     filings = [
-        Filing(answer.path, answer.digest, answer.character)
-        for answer in answers
-        if answer.digest is not None and answer.character is not None
+        filing
+        for _, group in groupby(answers, key=lambda answer: answer.path)
+        for filing in _filings(list(group), request.action)
     ]
     plan = make_plan(
         filings,
@@ -100,13 +113,42 @@ def sort_pictures(
     done, interrupted = list(plan.operations), False
     if not request.dry_run:
         done, interrupted = carry_out(plan, cache=cache, progress=progress)
-    of_source = {operation.source: operation for operation in done}
+    # Interrupted, it did the first of them.
+    filed = {(f.source, f.folder): operation for f, operation in zip(filings, done, strict=False)}
     return SortResult(
-        [(answer, of_source.get(answer.path)) for answer in answers],
+        [(answer, filed.get((answer.path, answer.character or ""))) for answer in answers],
         bad_references,
         plan,
         interrupted,
     )
+
+
+def _filings(answers: Sequence[Answer], action: Action) -> list[Filing]:
+    """Where one picture goes, in the order in which it is done: it is moved last, when the
+    copies of it are made."""
+    folders = _folders(answers)
+    digest = answers[0].digest
+    if digest is None or not folders:
+        return []
+    beside = Action.COPY if action is Action.MOVE else action
+    last = Filing(answers[0].path, digest, folders[-1], action)
+    return [*(Filing(last.source, digest, f, beside) for f in folders[:-1]), last]
+
+
+def _folders(answers: Sequence[Answer]) -> list[str]:
+    """The characters in a picture, the most certain last; `unknown` only if nobody is known."""
+    named = [a for a in answers if a.character not in (None, UNKNOWN)]
+    best_first = sorted(named, key=_certainty, reverse=True)
+    folders = list(dict.fromkeys(a.character for a in best_first if a.character is not None))
+    if not folders and any(answer.character == UNKNOWN for answer in answers):
+        return [UNKNOWN]
+    return folders[::-1]
+
+
+def _certainty(answer: Answer) -> tuple[bool, float]:
+    """What somebody said comes before every score."""
+    score = 0.0 if answer.best is None else answer.best.score
+    return answer.said.character is not None, score
 
 
 def carry_out(

@@ -34,7 +34,12 @@ def test_the_arrays_are_as_the_help_says(here: Path, embed: Embed) -> None:
     assert (ran.code, ran.err) == (0, "")
     assert "2 embeddings of 48 numbers in x.npz" in ran.out
     with np.load(here / "x.npz") as found:
-        assert set(found) == {"paths", "boxes", "embeddings", "encoder"}
+        assert set(found) == {
+            *("paths", "boxes", "kinds", "scores", "embeddings", "encoder", "detector")
+        }
+        assert found["kinds"].tolist() == ["whole", "whole"]
+        assert found["scores"].tolist() == [1, 1]
+        assert found["detector"].item() == "whole"
         assert found["paths"].tolist() == ["pictures/a.png", "pictures/b/c.jpg"]
         assert found["boxes"].tolist() == [[0, 0, 80, 60], [0, 0, 60, 40]]
         assert found["embeddings"].dtype == np.float32

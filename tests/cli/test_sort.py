@@ -18,7 +18,8 @@ SORTED = {
     *("azure/a1.png", "azure/a2.jpg", "unknown/who.png"),
 }
 COLUMNS = ["path", "character", "score", "probability", "runner_up", "runner_up_score"]
-COLUMNS += ["nearest", "target", "done", "error"]
+COLUMNS += ["nearest", "target", "done", "error", "detection", "kind"]
+EDGES = ["left", "top", "right", "bottom"]
 Sort = Callable[..., Ran]
 
 
@@ -93,7 +94,7 @@ def test_rows_as_json(sort: Sort, tmp_path: Path) -> None:
     (tmp_path / "inbox" / "torn.png").write_bytes(TORN)
     ran = sort("--json")
     rows = {row["path"]: row for row in ran.rows()}
-    assert all(list(row) == COLUMNS for row in rows.values())
+    assert all(list(row) == [*COLUMNS, "box"] for row in rows.values())
     ruby = rows["inbox/r1.png"]
     assert (ruby["character"], ruby["done"], ruby["error"]) == ("ruby", "new", None)
     assert ruby["target"] == "out/ruby/r1.png"
@@ -105,7 +106,11 @@ def test_rows_as_json(sort: Sort, tmp_path: Path) -> None:
     assert stranger["character"] == "unknown"
     assert stranger["nearest"] is not None
     torn = rows["inbox/torn.png"]
-    assert torn == {**dict.fromkeys(COLUMNS), "path": "inbox/torn.png", "error": torn["error"]}
+    assert torn == {
+        **dict.fromkeys([*COLUMNS, "box"]),
+        "path": "inbox/torn.png",
+        "error": torn["error"],
+    }
     assert torn["error"]
 
 
@@ -113,7 +118,9 @@ def test_rows_as_csv_say_the_same(sort: Sort) -> None:
     as_csv = sort("--dry-run", "--csv")
     rows = list(csv.DictReader(io.StringIO(as_csv.out, newline="")))
     expected = sort("--dry-run", "--json").rows()
-    assert as_csv.out.splitlines()[0].split(",") == COLUMNS
+    assert as_csv.out.splitlines()[0].split(",") == [*COLUMNS, *EDGES]
+    for row in expected:
+        row |= dict(zip(EDGES, row.pop("box"), strict=True))
     assert rows == [
         {column: "" if value is None else str(value) for column, value in row.items()}
         for row in expected

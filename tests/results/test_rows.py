@@ -17,12 +17,12 @@ from kyara.errors import OutputError, PictureError
 from kyara.identify.answer import Answer
 from kyara.identify.nearest import NearReference
 from kyara.organise.plan import Action, Operation, Status
-from kyara.results.rows import PictureRow, row_of, write_csv, write_json_lines
-from kyara.types import Match
+from kyara.results.rows import EDGES, PictureRow, row_of, write_csv, write_json_lines
+from kyara.types import Box, Detection, Match
 from tests.support import AWKWARD_NAMES
 
 COLUMNS = ["path", "character", "score", "probability", "runner_up", "runner_up_score"]
-COLUMNS += ["nearest", "target", "done", "error"]
+COLUMNS += ["nearest", "target", "done", "error", "detection", "kind"]
 
 ROW = PictureRow("a.png", "ruby", 0.9, 0.99, "jade", 0.5, "cast/ruby/1.png", "out/a.png", "new")
 
@@ -40,9 +40,9 @@ def as_csv(*rows: PictureRow) -> str:
 
 
 def test_the_columns_are_a_contract() -> None:
-    assert [field.name for field in fields(PictureRow)] == COLUMNS
-    assert as_csv().splitlines() == [",".join(COLUMNS)]
-    assert list(json.loads(as_json(ROW))) == COLUMNS
+    assert [field.name for field in fields(PictureRow)] == [*COLUMNS, "box"]
+    assert as_csv().splitlines() == [",".join([*COLUMNS, *EDGES])]
+    assert list(json.loads(as_json(ROW))) == [*COLUMNS, "box"]
 
 
 @given(st.lists(st.binary(min_size=1).map(os.fsdecode), min_size=1))
@@ -72,17 +72,18 @@ def test_csv_is_utf_8_whatever_the_name(name: bytes) -> None:
 
 def test_nothing_to_say_is_an_empty_cell_and_null() -> None:
     (row,) = csv.DictReader(io.StringIO(as_csv(PictureRow("a.png", error="torn"))))
-    assert row == {**dict.fromkeys(COLUMNS, ""), "path": "a.png", "error": "torn"}
+    assert row == {**dict.fromkeys([*COLUMNS, *EDGES], ""), "path": "a.png", "error": "torn"}
     parsed = json.loads(as_json(PictureRow("a.png", error="torn")))
-    assert parsed == {**dict.fromkeys(COLUMNS), "path": "a.png", "error": "torn"}
+    assert parsed == {**dict.fromkeys([*COLUMNS, "box"]), "path": "a.png", "error": "torn"}
 
 
 def test_a_row_tells_what_was_found_and_done() -> None:
     best, second = Match("ruby", 0.912345, 0.98765), Match("jade", 0.5, 0.1)
     near = ((NearReference(Path("cast/ruby/1.png"), 0.95),), ())
-    answer = Answer(Path("in/a.png"), b"d", "ruby", (best, second), near)
+    head = Detection(Box(0, 1, 2, 3), "head")
+    answer = Answer(Path("in/a.png"), b"d", "ruby", (best, second), near, head)
     operation = Operation(Action.COPY, Path("in/a.png"), Path("out/ruby/a.png"), b"d", Status.THERE)
-    assert asdict(row_of(answer, operation)) == {
+    assert asdict(row_of(answer, operation, 1)) == {
         "path": "in/a.png",
         "character": "ruby",
         "score": 0.9123,
@@ -93,6 +94,9 @@ def test_a_row_tells_what_was_found_and_done() -> None:
         "target": "out/ruby/a.png",
         "done": "there",
         "error": None,
+        "detection": 1,
+        "kind": "head",
+        "box": (0, 1, 2, 3),
     }
 
 

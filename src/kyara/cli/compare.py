@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -24,7 +24,7 @@ from kyara.errors import UsageError
 if TYPE_CHECKING:
     from kyara.encode.encoder import Encoder
     from kyara.encode.pipeline import EmbeddedPicture
-    from kyara.types import PixelArray, Verification
+    from kyara.types import FloatArray, PixelArray, Verification
 
 EXAMPLE = """
 \b
@@ -65,6 +65,8 @@ def command(
 ) -> int:
     """Do these PICTURES show the same character?
 
+    Of pictures with several figures, those two count that are most alike.
+
     Two pictures give a score (higher is more alike), the probability that both show the same
     character, and a verdict. More give the matrix of every picture against every other.
 
@@ -96,11 +98,12 @@ def command(
     if len(usable) < 2:
         report_skipped(failed, len(paths))
         return 1
-    matrix = _verify_all(usable, encoder)
+    best = _best_pairs(usable, encoder)
+    matrix = _verify_all(best, encoder)
     if explain is not None:
-        _explain(explain, usable, matrix[0][1], encoder)
+        _explain(explain, usable, best[0][1], matrix[0][1], encoder)
     if as_json:
-        click.echo(json.dumps(_as_json(usable, matrix, encoder, explain)))
+        click.echo(json.dumps(_as_json(usable, best, matrix, encoder, explain)))
     elif len(usable) == 2:
         _print_pair(matrix[0][1])
     else:
@@ -119,10 +122,11 @@ def _from_library(
         encoder = open_encoder_of(library, plugin, device)
         name = None if character is None else library.decisions.find(character).name
         found = library.references()
-    rows = zip(found.characters, found.paths, found.digests, found.embeddings, strict=True)
     return encoder, [
-        EmbeddedPicture(place, digest, (), row[None])
-        for owner, place, digest, row in rows
+        EmbeddedPicture(
+            found.paths[n], found.digests[n], (found.detection(n),), found.embeddings[[n]]
+        )
+        for n, owner in enumerate(found.characters)
         if name is None or owner == name
     ]
 
@@ -132,15 +136,35 @@ def _named(given: Sequence[Path], found: list[Path]) -> list[Path]:
     return list(given) if not any(map(os.path.isdir, given)) else found
 
 
-def _verify_all(pictures: Sequence[EmbeddedPicture], encoder: Encoder) -> list[list[Verification]]:
+class _Pair(NamedTuple):
+    """The figures of two pictures that are most alike: their numbers, from 0, and the score."""
+
+    one: int
+    other: int
+    score: float
+
+
+def _best_pairs(pictures: Sequence[EmbeddedPicture], encoder: Encoder) -> list[list[_Pair]]:
+    """For every picture against every other."""
     import numpy as np
 
+    rows = np.concatenate([picture.embeddings for picture in pictures])
+    scores = encoder.similarity(rows, rows)
+    ends = np.cumsum([len(picture.embeddings) for picture in pictures]).tolist()
+    spans = [slice(begin, end) for begin, end in zip([0, *ends], ends, strict=False)]
+
+    def best(block: FloatArray) -> _Pair:
+        one, other = divmod(int(block.argmax()), block.shape[1])
+        return _Pair(one, other, float(block[one, other]))
+
+    return [[best(scores[one, other]) for other in spans] for one in spans]
+
+
+def _verify_all(pairs: Sequence[Sequence[_Pair]], encoder: Encoder) -> list[list[Verification]]:
     from kyara.identify.calibration import verify
 
-    rows = np.concatenate([picture.embeddings[:1] for picture in pictures])
-    scores = encoder.similarity(rows, rows).tolist()
     published = encoder.published_threshold
-    return [[verify(score, encoder.calibration, published) for score in row] for row in scores]
+    return [[verify(pair.score, encoder.calibration, published) for pair in row] for row in pairs]
 
 
 def _check_explainable(target: Path, paths: Sequence[Path]) -> None:
@@ -153,13 +177,18 @@ def _check_explainable(target: Path, paths: Sequence[Path]) -> None:
 
 
 def _explain(
-    target: Path, pictures: Sequence[EmbeddedPicture], verdict: Verification, encoder: Encoder
+    target: Path,
+    pictures: Sequence[EmbeddedPicture],
+    pair: _Pair,
+    verdict: Verification,
+    encoder: Encoder,
 ) -> None:
     from kyara.identify.calibration import in_words
     from kyara.identify.explain import Occlusion, explain_similarity
     from kyara.results.explanation import write_explanation
 
-    a, b = (_crop_of(picture, encoder) for picture in pictures)
+    a = _crop_of(pictures[0], pair.one, encoder)
+    b = _crop_of(pictures[1], pair.other, encoder)
     with progress("patches", 2 * len(Occlusion.for_size(encoder.input.size).windows)) as tick:
         explanation = explain_similarity(a, b, encoder, on_patches=tick)
     likely = "" if verdict.probability is None else f", probability {verdict.probability:.2f}"
@@ -167,11 +196,12 @@ def _explain(
     write_explanation(target, explanation, sentence)
 
 
-def _crop_of(picture: EmbeddedPicture, encoder: Encoder) -> PixelArray:
+def _crop_of(picture: EmbeddedPicture, figure: int, encoder: Encoder) -> PixelArray:
     from kyara.encode.preprocess import crops_of
     from kyara.pictures.source import File
 
-    (crop,) = crops_of(File(picture.path).read(), picture.detections[:1], encoder.input)
+    detection = picture.detections[figure]
+    (crop,) = crops_of(File(picture.path).read(), [detection], encoder.input)
     return crop
 
 
@@ -201,6 +231,7 @@ def _print_matrix(pictures: Sequence[EmbeddedPicture], matrix: list[list[Verific
 
 def _as_json(
     pictures: Sequence[EmbeddedPicture],
+    pairs: Sequence[Sequence[_Pair]],
     matrix: list[list[Verification]],
     encoder: Encoder,
     explain: Path | None,
@@ -216,8 +247,13 @@ def _as_json(
             for row in matrix
         ],
     }
+    several = any(len(picture.detections) > 1 for picture in pictures)
+    if several:
+        result["boxes"] = [[d.box.as_tuple() for d in picture.detections] for picture in pictures]
     if len(pictures) == 2:
         pair = matrix[0][1]
+        if several:
+            result["figures"] = [pairs[0][1].one, pairs[0][1].other]
         result["score"] = result["scores"][0][1]
         result["probability"] = result["probabilities"][0][1]
         result |= {"same": pair.same, "verdict": in_words(pair)}

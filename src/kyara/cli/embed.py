@@ -48,11 +48,14 @@ def command(
     """Write the embeddings of PICTURES (files or folders) for tools of your own.
 
     \b
-    The file holds numpy arrays, one row per detection:
+    The file holds numpy arrays, one row per figure:
       paths       (n,)    the pictures, as given (text; undecodable bytes as surrogates)
       boxes       (n, 4)  left, top, right, bottom in pixels of the upright picture
+      kinds       (n,)    head, figure or whole
+      scores      (n,)    of the detector, 0 to 1
       embeddings  (n, d)  float32, of unit length
       encoder     ()      id of the encoder; never mix embeddings of two
+      detector    ()      id of what found the boxes
     """
     from kyara.encode.pipeline import embed_pictures
     from kyara.errors import UsageError
@@ -89,14 +92,17 @@ def _write(out: Path, pictures: list[EmbeddedPicture], encoder: Encoder) -> int:
     from kyara.files import replaced, writing
 
     paths = [os.fspath(p.path) for p in pictures for _ in p.detections]
-    boxes = [d.box.as_tuple() for p in pictures for d in p.detections]
+    found = [detection for picture in pictures for detection in picture.detections]
     with writing(out), replaced(out) as part, part.open("wb") as stream:
         np.savez(
             stream,
             paths=np.asarray(paths, dtype=np.str_),
-            boxes=np.asarray(boxes, dtype=np.float32),
+            boxes=np.asarray([d.box.as_tuple() for d in found], dtype=np.float32),
+            kinds=np.asarray([d.kind for d in found], dtype=np.str_),
+            scores=np.asarray([d.score for d in found], dtype=np.float32),
             embeddings=np.concatenate([p.embeddings for p in pictures]),
             encoder=np.asarray(encoder.id),
+            detector=np.asarray(pictures[0].detector),
         )
     return len(paths)
 

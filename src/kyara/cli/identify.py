@@ -84,7 +84,7 @@ def command(
 ) -> int:
     """Who is drawn in these PICTURES (files or folders)?
 
-    For each detection (now: the whole picture) the characters that it is most like, with score
+    For each figure in them the characters that it is most like, with score
     and probability, the margin to the next, and the reference pictures that say so; or
     `unknown`. No picture is copied, moved or changed.
 
@@ -124,7 +124,7 @@ def command(
                 with _bar(0 if listed else len(batch), output) as tick:
                     for asked, answers in zip(batch, found, strict=True):
                         printer.show(asked, answers)
-                        taking.add(answers, asked.path)
+                        taking.add(answers, asked.path, sidecars_at=[asked.path])
                         tick()
         except KeyboardInterrupt:
             printer.finish()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,8 @@ from kyara.cli.taking import Taking, taking_options
 from kyara.errors import printable
 
 if TYPE_CHECKING:
+    from kyara.identify.answer import Answer
+    from kyara.organise.plan import Operation
     from kyara.results.rows import PictureRow
     from kyara.sorting import SortResult
 
@@ -64,8 +67,8 @@ ROWS_SHOWN = 60
     type=PATH,
     help="Write what would be done to FILE, for `kyara apply`; touch nothing else.",
 )
-@click.option("--json", "output", flag_value="json", help="One JSON object per picture and line.")
-@click.option("--csv", "output", flag_value="csv", help="CSV, one row per picture.")
+@click.option("--json", "output", flag_value="json", help="One JSON object per figure and line.")
+@click.option("--csv", "output", flag_value="csv", help="CSV, one row per figure.")
 @taking_options
 @encoder_options
 def command(
@@ -90,13 +93,15 @@ def command(
 ) -> int:
     """Sort the pictures in INBOX into a folder per character.
 
-    Folders are searched with all below them. Pictures of nobody in the cast go to `unknown`.
+    Folders are searched with all below them. Pictures of nobody in the cast go to `unknown`. A
+    picture of two characters goes to both; with --move to the more certain one, and a copy to the
+    other.
     Nothing is ever overwritten, and a second run only does what is new. `kyara undo` puts
     everything back. With --library, what you decided binds: a picture that you confirmed goes
     where you said, never to a character that you rejected for it, and one that you ignored is
     left where it is.
     """
-    from kyara.organise.plan import Action, Status
+    from kyara.organise.plan import Action
     from kyara.organise.planfile import require_new, save_plan
     from kyara.sorting import SortRequest, sort_pictures
 
@@ -121,13 +126,31 @@ def command(
     code = report_sorted(result, output, dry_run=dry_run)
     if code == EXIT_INTERRUPTED:
         return code
-    for answer, operation in result.answers:
-        if dry_run or operation is None or operation.status is Status.FAILED:
-            taking.add([answer], answer.path, sidecars=False)
-        else:
-            taking.add([answer], operation.target)
+    for _, group in groupby(result.answers, key=lambda one: one[0].path):
+        _take(taking, list(group), dry_run=dry_run)
     taken = taking.finish()
     return code or taken
+
+
+def _take(
+    taking: Taking, figures: Sequence[tuple[Answer, Operation | None]], *, dry_run: bool
+) -> None:
+    """The answers for one picture, with sidecars wherever it lies now."""
+    from kyara.organise.plan import Action, Status
+
+    answers = [answer for answer, _ in figures]
+    done = dict.fromkeys(o for _, o in figures if o is not None and o.status is not Status.FAILED)
+    if dry_run or not done:
+        taking.add(answers, answers[0].path)
+        return
+    moved = [operation.target for operation in done if operation.action is Action.MOVE]
+    home = (moved or [next(iter(done)).target])[0]
+    taking.add(
+        answers,
+        home,
+        sidecars_at=[operation.target for operation in done],
+        lie_at=[home if o is None or o not in done else o.target for _, o in figures],
+    )
 
 
 def report_sorted(result: SortResult, output: str | None = None, *, dry_run: bool = False) -> int:
@@ -138,21 +161,27 @@ def report_sorted(result: SortResult, output: str | None = None, *, dry_run: boo
     """
     from kyara.results.rows import row_of, write_csv, write_json_lines
 
-    rows = [row_of(answer, operation) for answer, operation in result.answers]
+    rows = [
+        row_of(answer, operation, number)
+        for _, group in groupby(result.answers, key=lambda one: one[0].path)
+        for number, (answer, operation) in enumerate(group)
+    ]
     if output == "json":
         write_json_lines(rows, sys.stdout)
     elif output == "csv":
         write_csv(rows, sys.stdout)
     else:
         _print_tables(rows)
-    counts = Counter(row.done for row in rows if row.done is not None)
+    counts = Counter(operation.status.value for operation in result.operations)
     click.echo(summary(counts, dry_run), err=output is not None)
     if result.interrupted:
         click.echo("kyara: interrupted; run the same command again to go on", err=True)
         return EXIT_INTERRUPTED
+    # Of two figures by which a picture could not be filed in the same folder, it is said once.
     failed = [printable(f"{row.path}: {row.error}") for row in rows if row.error]
     bad = [str(error) for error in result.bad_references]
-    return report_skipped(bad + failed, len(rows) + len(bad))
+    pictures = len({row.path for row in rows})
+    return report_skipped(bad + list(dict.fromkeys(failed)), pictures + len(bad))
 
 
 def _print_tables(rows: Sequence[PictureRow]) -> None:
@@ -172,7 +201,7 @@ def _print_tables(rows: Sequence[PictureRow]) -> None:
     print_table(
         [("character", "left"), ("pictures", "right"), ("mean probability", "right")],
         (
-            (printable(name), str(len(group)), _mean_probability(group))
+            (printable(name), str(len({row.path for row in group})), _mean_probability(group))
             for name, group in sorted(by_character.items())
         ),
     )

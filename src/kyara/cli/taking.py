@@ -61,18 +61,27 @@ class Taking:
         self._written = 0
         self._kept: list[str] = []
 
-    def add(self, answers: Sequence[Answer], lies_at: Path, *, sidecars: bool = True) -> None:
+    def add(
+        self,
+        answers: Sequence[Answer],
+        lies_at: Path,
+        *,
+        sidecars_at: Sequence[Path] = (),
+        lie_at: Sequence[Path] | None = None,
+    ) -> None:
         """The answers for a picture, and where it lies now.
 
         Args:
-            sidecars: whether they may be written beside it.
+            sidecars_at: each place of the picture that is to have sidecars.
+            lie_at: where the picture lies by each answer; None: at `lies_at`.
         """
-        if sidecars:
-            self._write_sidecars(answers, lies_at)
+        for place in sidecars_at:
+            self._write_sidecars(answers, place)
         if self._report is not None:
             from kyara.results.report import Answered
 
-            self._answered += [Answered(answer, lies_at) for answer in answers]
+            places = lie_at or [lies_at] * len(answers)
+            self._answered += map(Answered, answers, places)
 
     def finish(self) -> int:
         """Write the report, and say what was written; returns the exit code.

@@ -37,11 +37,16 @@ class Status(StrEnum):
 
 @dataclass(frozen=True)
 class Filing:
-    """A picture, known by its digest, and the folder that it belongs in."""
+    """A picture, known by its digest, and the folder that it belongs in.
+
+    Attributes:
+        action: what is done with it; None: what the plan does with all.
+    """
 
     source: Path
     digest: bytes
     folder: str
+    action: Action | None = None
 
 
 @dataclass(frozen=True)
@@ -78,7 +83,7 @@ def make_plan(
     *,
     inbox: Path | None = None,
 ) -> Plan:
-    """Choose a target for each picture in a folder below `root`.
+    """Choose a target for each filing in a folder below `root`; operations are in their order.
 
     A picture keeps its name. Where another picture has that name (also in other case, for
     file systems that cannot tell), the first eight digits of its digest are added:
@@ -95,6 +100,7 @@ def make_plan(
 
 
 def _plan_one(filing: Filing, root: Path, action: Action, names: _Names) -> Operation:
+    action = filing.action or action
     targets = list(_candidates(root / filing.folder, filing))
     for target in targets:
         there = names.where(target, filing.digest)

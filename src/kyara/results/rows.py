@@ -1,5 +1,5 @@
-"""Rows, one per picture (`sort`) or detection (`identify`), as JSON Lines or CSV. The columns
-are a contract: see docs/reference/output.md."""
+"""Rows, one per figure, as JSON Lines or CSV; of `sort` with what was done with the picture. The
+columns are a contract: see docs/reference/output.md."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import csv
 import io
 import json
 import os
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any, TextIO
 
 from kyara.identify.answer import Answer
@@ -16,6 +16,8 @@ from kyara.organise.plan import Operation
 
 __all__ = [
     "CSV_COLUMNS",
+    "EDGES",
+    "SORT_COLUMNS",
     "DetectionRow",
     "PictureRow",
     "csv_line",
@@ -29,7 +31,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class PictureRow:
-    """What is said of one picture; None where there is nothing to say.
+    """What is said of a figure that was sorted by; None where there is nothing to say.
 
     Attributes:
         path: the picture, as found.
@@ -38,9 +40,12 @@ class PictureRow:
         probability: that it is the best character, calibrated, or None.
         runner_up, runner_up_score: the next character.
         nearest: the reference of the best character that is most like it.
-        target: where the picture goes.
+        target: where the picture goes by this figure.
         done: `new` or `there` (it was there already), or `failed`.
         error: what went wrong.
+        detection: the figure's number within the picture, from 0.
+        kind: `head`, `figure` or `whole`.
+        box: left, top, right, bottom in pixels of the upright picture.
     """
 
     path: str
@@ -53,6 +58,9 @@ class PictureRow:
     target: str | None = None
     done: str | None = None
     error: str | None = None
+    detection: int | None = None
+    kind: str | None = None
+    box: tuple[float, float, float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -90,18 +98,27 @@ class DetectionRow:
     error: str | None = None
 
 
+EDGES = ("left", "top", "right", "bottom")
+"""Of a box, in CSV."""
+SORT_COLUMNS = [
+    *("path", "character", "score", "probability", "runner_up", "runner_up_score", "nearest"),
+    *("target", "done", "error", "detection", "kind", *EDGES),
+]
+"""A `PictureRow`, the box in four columns."""
 CSV_COLUMNS = [
-    *("path", "detection", "kind", "left", "top", "right", "bottom", "character", "score"),
+    *("path", "detection", "kind", *EDGES, "character", "score"),
     *("probability", "margin", "runner_up", "runner_up_score", "nearest", "error"),
 ]
 """Of detections: a `DetectionRow` without its candidates, the box in four columns."""
 
 
-def row_of(answer: Answer, operation: Operation | None) -> PictureRow:
-    """The row of a picture, with what was or would be done with its file."""
+def row_of(answer: Answer, operation: Operation | None, number: int = 0) -> PictureRow:
+    """The row of a figure, the `number`-th of its picture, with what was or would be done with
+    the file."""
     error = answer.error or (operation.error if operation else None)
     return PictureRow(
         **_said(answer),
+        **_figure(answer, number),
         target=None if operation is None else os.fspath(operation.target),
         done=None if operation is None else operation.status.value,
         error=None if error is None else error.what,
@@ -110,12 +127,9 @@ def row_of(answer: Answer, operation: Operation | None) -> PictureRow:
 
 def detection_row(answer: Answer, number: int, top: int) -> DetectionRow:
     """The row of a detection, the `number`-th of its picture, with its `top` candidates."""
-    found = answer.detection
     return DetectionRow(
         **_said(answer),
-        detection=None if found is None else number,
-        kind=None if found is None else found.kind,
-        box=None if found is None else found.box.as_tuple(),
+        **_figure(answer, number),
         margin=_rounded(answer.margin),
         candidates=tuple(
             {
@@ -146,6 +160,13 @@ def _said(answer: Answer) -> dict[str, Any]:
     }
 
 
+def _figure(answer: Answer, number: int) -> dict[str, Any]:
+    found = answer.detection
+    if found is None:
+        return {}
+    return {"detection": number, "kind": found.kind, "box": found.box.as_tuple()}
+
+
 def json_line(row: PictureRow | DetectionRow, extra: Mapping[str, Any] | None = None) -> str:
     """One JSON object on a line, ASCII; bytes of a name that are not UTF-8 become \\udc80 to
     \\udcff, as Python's `os.fsencode` takes them back.
@@ -165,19 +186,22 @@ def write_csv(rows: Iterable[PictureRow], stream: TextIO) -> None:
     """RFC 4180, with a header; an empty cell where there is nothing to say. Bytes of a name
     that are not UTF-8 become the text \\udc80 to \\udcff."""
     writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow([field.name for field in fields(PictureRow)])
+    writer.writerow(SORT_COLUMNS)
     for row in rows:
-        writer.writerow(map(_cell, asdict(row).values()))
+        writer.writerow(_cells(row, SORT_COLUMNS))
 
 
 def csv_line(row: DetectionRow) -> str:
     """The row in `CSV_COLUMNS`, written as `write_csv` does."""
-    cells = asdict(row)
-    edges = ("left", "top", "right", "bottom")
-    cells |= dict(zip(edges, row.box or (None,) * 4, strict=True))
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerow(_cell(cells[name]) for name in CSV_COLUMNS)
+    csv.writer(text, lineterminator="\n").writerow(_cells(row, CSV_COLUMNS))
     return text.getvalue()
+
+
+def _cells(row: PictureRow | DetectionRow, columns: Sequence[str]) -> Iterator[str | float | None]:
+    cells = asdict(row)
+    cells |= dict(zip(EDGES, row.box or (None,) * 4, strict=True))
+    return (_cell(cells[name]) for name in columns)
 
 
 def _cell(value: str | float | None) -> str | float | None:

@@ -1,0 +1,331 @@
+"""Pictures with two figures, through every command; a test detector finds them."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from kyara import detect
+from tests.conftest import Ran, draw
+from tests.detectors import LEFT, RIGHT, Halves, pair
+from tests.support import files
+
+Kyara = Callable[..., Ran]
+BOTH = {"ruby/both.png", "jade/both.png"}
+
+
+@pytest.fixture(autouse=True)
+def two_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(detect, "DEFAULT", Halves())
+
+
+@pytest.fixture
+def folder(tmp_path: Path, cast: Path, tiny_plugin: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working directory: a cast and an inbox of four pictures, three of them with two
+    figures."""
+    monkeypatch.chdir(tmp_path)
+    pair(tmp_path / "inbox" / "both.png", "ruby", "jade")
+    pair(tmp_path / "inbox" / "guest.png", "azure", "stranger")
+    pair(tmp_path / "inbox" / "twins.png", "jade", "jade")
+    draw(tmp_path / "inbox" / "who.png", "stranger", 13)
+    return tmp_path
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """The files below it, by path."""
+    return {name: (folder / name).read_bytes() for name in files(folder)}
+
+
+@pytest.fixture
+def sort(folder: Path, kyara: Kyara, tiny_plugin: Path) -> Kyara:
+    def call(*more: object) -> Ran:
+        options = ("--refs", "cast", "--plugin", tiny_plugin, "--threshold", "0.8")
+        return kyara("sort", "inbox", *options, "--out", "out", *more)
+
+    return call
+
+
+EVERYTHING = BOTH | {"azure/guest.png", "jade/twins.png", "unknown/who.png"}
+
+
+@pytest.mark.parametrize("how", ["--copy", "--link", "--symlink"])
+def test_a_picture_goes_to_each_of_its_characters(
+    sort: Kyara, kyara: Kyara, folder: Path, how: str
+) -> None:
+    before = contents(folder / "inbox")
+    first = sort(how)
+    assert (first.code, first.err) == (0, "")
+    assert "5 filed." in first.out
+    assert files(folder / "out") == EVERYTHING
+    assert contents(folder / "inbox") == before
+    assert "0 filed, 5 were there already." in sort(how).out
+    assert files(folder / "out") == EVERYTHING
+    assert kyara("undo", "out").code == 0
+    assert files(folder / "out") == set()
+    assert contents(folder / "inbox") == before
+
+
+def test_moved_it_is_in_one_folder_and_copied_to_the_other(
+    sort: Kyara, kyara: Kyara, folder: Path
+) -> None:
+    before = contents(folder / "inbox")
+    ran = sort("--move", "--json")
+    assert (ran.code, ran.err) == (0, "5 filed.\n")
+    assert files(folder / "out") == EVERYTHING
+    assert files(folder / "inbox") == set()
+    rows = [row for row in ran.rows() if row["path"] == "inbox/both.png"]
+    assert [(row["character"], row["target"], row["done"]) for row in rows] == [
+        ("ruby", "out/ruby/both.png", "new"),
+        ("jade", "out/jade/both.png", "new"),
+    ]
+    assert kyara("undo", "out").code == 0
+    assert files(folder / "out") == set()
+    assert contents(folder / "inbox") == before
+
+
+def test_moved_again_after_a_copy_nothing_is_done_twice(sort: Kyara, folder: Path) -> None:
+    pair(folder / "out" / "ruby" / "both.png", "ruby", "jade")
+    assert "4 filed, 1 were there already." in sort("--move").out
+    assert files(folder / "out") == EVERYTHING
+
+
+def test_each_figure_has_its_row(sort: Kyara) -> None:
+    rows = sort("--json", "--dry-run").rows()
+    of = {(Path(r["path"]).name, r["detection"]): r for r in rows}
+    assert len(of) == 7
+    guest = of["guest.png", 1]
+    assert (guest["character"], guest["target"], guest["done"]) == ("unknown", None, None)
+    assert guest["box"] == [60, 0, 120, 60]
+    assert guest["kind"] == "head"
+    assert of["twins.png", 0]["target"] == of["twins.png", 1]["target"] == "out/jade/twins.png"
+    table = sort("--dry-run").out
+    counts = [line.split()[:2] for line in table.splitlines() if "." not in line.split(" ")[0]]
+    assert ["jade", "2"] in counts  # pictures, not figures
+
+
+def test_a_plan_in_a_file_does_the_same(sort: Kyara, kyara: Kyara, folder: Path) -> None:
+    before = contents(folder / "inbox")
+    assert sort("--move", "--plan", "plan.json").code == 0
+    planned = json.loads((folder / "plan.json").read_text(encoding="utf-8"))["operations"]
+    of_both = [o["action"] for o in planned if o["source"].endswith("both.png")]
+    assert of_both == ["copy", "move"]  # when it goes, it is everywhere else
+    assert kyara("apply", "plan.json").code == 0
+    assert files(folder / "out") == EVERYTHING
+    assert files(folder / "inbox") == set()
+    assert kyara("undo", "out").code == 0
+    assert contents(folder / "inbox") == before
+
+
+def test_a_folder_that_cannot_be_made_is_named_once(sort: Kyara, folder: Path) -> None:
+    (folder / "out").mkdir()
+    (folder / "out" / "jade").write_bytes(b"a file")
+    ran = sort("--move")
+    assert ran.code == 3
+    assert ran.err.count("twins.png: cannot move it") == 1
+    assert "2 of 4 were skipped" in ran.err
+    assert (folder / "out" / "ruby" / "both.png").exists()
+    assert (folder / "inbox" / "twins.png").exists()
+
+
+def test_sidecars_and_report_name_both(sort: Kyara, folder: Path) -> None:
+    ran = sort("--move", "--sidecar", "txt", "--sidecar", "xmp", "--report", "report.html")
+    assert ran.code == 0
+    for name in BOTH:
+        text = (folder / "out" / f"{name}.txt").read_text(encoding="utf-8")
+        assert text == "character:ruby\ncharacter:jade\n"
+        xmp = (folder / "out" / f"{name}.xmp").read_text(encoding="utf-8")
+        assert xmp.count("<mwg-rs:Area") == xmp.count("mwg-rs:Name=") == 2
+    guest = (folder / "out" / "azure" / "guest.png.txt").read_text(encoding="utf-8")
+    assert guest == "character:azure\n"
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert "7 answers" in page
+    for link in ("out/ruby/both.png", "out/jade/both.png"):
+        assert page.count(f'href="{link}"') == 1
+    assert page.count('href="out/azure/guest.png"') == 2  # the stranger in it, too
+
+
+def test_identify_reports_each_box(folder: Path, kyara: Kyara, tiny_plugin: Path) -> None:
+    options = ("--refs", "cast", "--plugin", tiny_plugin, "--threshold", "0.8", "--json")
+    rows = kyara("identify", "inbox/both.png", "inbox/who.png", *options).rows()
+    assert [(r["detection"], r["kind"], r["character"]) for r in rows] == [
+        (0, "figure", "ruby"),
+        (1, "head", "jade"),
+        (0, "figure", "unknown"),
+    ]
+    assert [",".join(f"{edge:g}" for edge in row["box"]) for row in rows[:2]] == [LEFT, RIGHT]
+
+
+def test_compare_takes_the_figures_that_are_most_alike(
+    folder: Path, kyara: Kyara, tiny_plugin: Path
+) -> None:
+    compare = ("compare", "--plugin", tiny_plugin, "--json")
+    found = kyara(*compare, "inbox/both.png", "cast/jade/0.png").json()
+    assert found["same"] is True
+    assert found["figures"] == [1, 0]
+    assert found["boxes"][0] == [[0, 0, 60, 60], [60, 0, 120, 60]]
+    matrix = kyara(*compare, "inbox/both.png", "cast/jade/0.png", "cast/azure/0.png").json()
+    assert matrix["scores"][0][1] == found["score"] > 0.9 > matrix["scores"][0][2]
+    assert matrix["scores"][0][0] == pytest.approx(1)
+    alone = kyara(*compare, "cast/jade/1.png", "cast/jade/0.png").json()
+    assert not {"boxes", "figures"} & set(alone)
+    why = kyara(*compare, "inbox/both.png", "cast/jade/0.png", "--explain", "why.png")
+    assert why.code == 0
+
+
+def test_embed_has_a_row_for_each_figure(folder: Path, kyara: Kyara, tiny_plugin: Path) -> None:
+    ran = kyara("embed", "inbox", "--out", "all.npz", "--plugin", tiny_plugin)
+    assert ran.code == 0
+    with np.load("all.npz") as arrays:
+        assert len(arrays["embeddings"]) == len(arrays["paths"]) == len(arrays["boxes"]) == 7
+        assert arrays["kinds"].tolist()[:2] == ["figure", "head"]
+        assert arrays["scores"].tolist()[:2] == [0.875, 0.625]
+        assert arrays["detector"] == "halves@1"
+
+
+class TestLibrary:
+    @pytest.fixture(autouse=True)
+    def library(
+        self, folder: Path, kyara: Kyara, tiny_plugin: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("KYARA_LIBRARY", "cast.kyara")
+        assert kyara("library", "create", "cast.kyara", "--plugin", tiny_plugin).code == 0
+        assert kyara("library", "add", "cast.kyara", "cast", "--cast").code == 0
+
+    @staticmethod
+    def whole_file_is_sound(kyara: Kyara) -> None:
+        assert kyara("library", "check", "cast.kyara", "--json").json()["problems"] == []
+
+    @staticmethod
+    def who(kyara: Kyara, picture: str = "inbox/both.png") -> list[str]:
+        rows = kyara("identify", picture, "--threshold", "0.8", "--json").rows()
+        return [row["character"] for row in rows]
+
+    def test_a_figure_is_who_you_say(self, kyara: Kyara) -> None:
+        said = kyara("decide", "confirm", "inbox/both.png", "--character", "dee", "--box", LEFT)
+        assert (said.code, said.out) == (0, "Noted as 4: 1 figure: dee.\n")
+        assert self.who(kyara) == ["dee", "jade"]
+        info = kyara("library", "info", "cast.kyara", "--json").json()
+        assert info["by_character"]["dee"] == 1
+        # It is a reference now: of another picture of the same colour, dee is as near as ruby.
+        rows = kyara("identify", "inbox/both.png", "--top", "2", "--json").rows()
+        assert rows[0]["candidates"][0]["nearest"][0]["path"].endswith("both.png")
+        self.whole_file_is_sound(kyara)
+        assert kyara("decide", "undo").code == 0
+        assert self.who(kyara) == ["ruby", "jade"]
+        self.whole_file_is_sound(kyara)
+
+    def test_a_box_near_by_means_the_same_figure(self, kyara: Kyara) -> None:
+        decide = ("decide", "confirm", "inbox/both.png", "--character", "dee", "--json")
+        said = kyara(*decide, "--box", "3,2,58,61").json()
+        assert said["pictures"][0]["box"] == [0, 0, 60, 60]
+
+    def test_without_a_box_it_is_not_clear_which(self, kyara: Kyara) -> None:
+        said = kyara("decide", "confirm", "inbox/both.png", "--character", "dee")
+        assert said.code == 2
+        assert said.err.splitlines() == [
+            "kyara: inbox/both.png: there are 2 figures in this picture"
+            f" (say which with --box: {LEFT} or {RIGHT})"
+        ]
+        assert self.who(kyara) == ["ruby", "jade"]
+        of_one = kyara("decide", "confirm", "inbox/who.png", "--character", "dee")
+        assert of_one.code == 0
+
+    @pytest.mark.parametrize(
+        ("box", "message"),
+        [
+            ("0,0,9,9", f"there is no figure at 0,0,9,9 (figures: {LEFT} or {RIGHT})"),
+            ("1,2,3", "expected LEFT,TOP,RIGHT,BOTTOM"),
+            ("9,0,1,1", "expected LEFT,TOP,RIGHT,BOTTOM"),
+        ],
+    )
+    def test_a_box_without_a_figure_is_refused(self, kyara: Kyara, box: str, message: str) -> None:
+        said = kyara("decide", "confirm", "inbox/both.png", "--character", "dee", "--box", box)
+        assert said.code == 2
+        assert message in said.err
+
+    def test_a_box_is_about_one_picture(self, kyara: Kyara) -> None:
+        said = kyara("decide", "ignore", "inbox/both.png", "inbox/who.png", "--box", LEFT)
+        assert said.code == 2
+        assert "--box is about one picture; 2 were named" in said.err
+
+    def test_reject_ignore_and_split_one_figure(self, kyara: Kyara) -> None:
+        box = ("inbox/both.png", "--box", LEFT)
+        assert kyara("decide", "reject", *box, "--character", "ruby").code == 0
+        assert self.who(kyara) == ["unknown", "jade"]
+        assert kyara("decide", "ignore", *box).code == 0
+        assert self.who(kyara) == [None, "jade"]
+        assert kyara("decide", "confirm", *box, "--character", "ruby").code == 0
+        assert kyara("decide", "split", "ruby", *box, "--into", "young ruby").code == 0
+        assert self.who(kyara) == ["young ruby", "jade"]
+        log = kyara("decide", "log").out
+        assert "1 figure: young ruby, split off" in log
+        self.whole_file_is_sound(kyara)
+
+    def test_without_a_box_all_figures_are_meant(self, kyara: Kyara) -> None:
+        assert kyara("decide", "reject", "inbox/both.png", "--character", "jade").code == 0
+        assert self.who(kyara) == ["ruby", "unknown"]
+        assert kyara("decide", "ignore", "inbox/both.png").code == 0
+        assert self.who(kyara) == [None, None]
+
+    def test_sort_heeds_what_was_said_of_a_figure(self, kyara: Kyara, folder: Path) -> None:
+        kyara("decide", "confirm", "inbox/guest.png", "--character", "dee", "--box", RIGHT)
+        kyara("decide", "ignore", "inbox/both.png", "--box", LEFT)
+        kyara("decide", "ignore", "inbox/who.png")
+        assert kyara("sort", "inbox", "--out", "out", "--threshold", "0.8").code == 0
+        assert files(folder / "out") == {
+            *("azure/guest.png", "dee/guest.png", "jade/both.png", "jade/twins.png")
+        }
+
+    def test_every_figure_of_a_reference_counts(self, kyara: Kyara, folder: Path) -> None:
+        pair(folder / "duo" / "0.png", "azure", "stranger", 5)
+        added = kyara("library", "add", "cast.kyara", "duo", "--character", "duo", "--json").json()
+        assert (added["new"], added["named"]) == (1, 1)
+        assert self.who(kyara, "inbox/who.png") == ["duo"]
+        assert kyara("library", "update", "cast.kyara", "--json").json()["unchanged"] == 10
+        kyara("decide", "reject", "duo/0.png", "--character", "duo", "--box", RIGHT)
+        assert self.who(kyara, "inbox/who.png") == ["unknown"]
+        kyara("library", "update", "cast.kyara", "--read-all")
+        assert self.who(kyara, "inbox/who.png") == ["unknown"]
+        self.whole_file_is_sound(kyara)
+
+    def test_an_export_says_which_figure(
+        self, kyara: Kyara, folder: Path, tiny_plugin: Path
+    ) -> None:
+        kyara("decide", "confirm", "inbox/guest.png", "--character", "dee", "--box", RIGHT)
+        exported = kyara("library", "export", "cast.kyara", "cast.zip", "--json").json()
+        assert exported["references"] == 10
+        with zipfile.ZipFile("cast.zip") as archive:
+            contents = json.loads(archive.read("references.json"))
+        (dee,) = [p for p in contents["pictures"] if p["character"] == "dee"]
+        assert (dee["box"], dee["kind"]) == ([60, 0, 120, 60], "head")
+        assert (contents["format"], contents["detector"]) == (2, "halves@1")
+        kyara("library", "create", "other.kyara", "--plugin", tiny_plugin)
+        found = kyara("library", "import", "other.kyara", "cast.zip", "--json").json()
+        assert found == {"references": 10, "named": 10}
+        options = ("--library", "other.kyara", "--threshold", "0.8", "--json")
+        rows = kyara("identify", "inbox/who.png", "inbox/guest.png", *options).rows()
+        assert [row["character"] for row in rows] == ["dee", "azure", "dee"]
+        assert kyara("library", "check", "other.kyara").code == 0
+
+    def test_a_library_keeps_its_detector_until_it_is_embedded_again(
+        self, kyara: Kyara, folder: Path, monkeypatch: pytest.MonkeyPatch, tiny_plugin: Path
+    ) -> None:
+        monkeypatch.setattr(detect, "DEFAULT", detect.WholePicture())
+        gone = kyara("library", "update", "cast.kyara")
+        assert gone.code == 2
+        assert "no detector 'halves@1'" in gone.err
+        assert "--re-embed" in gone.err
+        again = kyara("library", "update", "cast.kyara", "--re-embed", "--json").json()
+        assert again["embedded"] == 9
+        assert self.who(kyara) != ["ruby", "jade"]
+        monkeypatch.setattr(detect, "DEFAULT", Halves())
+        pair(folder / "duo" / "0.png", "azure", "stranger", 5)
+        assert kyara("library", "add", "cast.kyara", "duo").code == 0  # by its own detector
+        said = kyara("decide", "confirm", "duo/0.png", "--character", "duo")
+        assert said.code == 0  # which found one figure
+        self.whole_file_is_sound(kyara)
