@@ -75,6 +75,9 @@ def test_strict_thresholds_are_scores_that_so_many_different_trials_reach() -> N
     assert fitted.threshold == pytest.approx(0.95, abs=2e-3)
     assert fitted.fpr_1 == pytest.approx(0.99, abs=2e-3)
     assert fitted.fpr_0_1 == pytest.approx(0.999, abs=2e-3)
+    assert fitted.thresholds is not None
+    assert fitted.thresholds.at(0.01) == fitted.fpr_1
+    assert fitted.fpr_1 < fitted.thresholds.at(0.003) < fitted.fpr_0_1
 
 
 def test_curves_by_number_of_references_as_far_as_the_pictures_go() -> None:

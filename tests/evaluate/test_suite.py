@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from pathlib import Path
 
@@ -203,6 +204,18 @@ def test_the_judge_that_users_get_is_measured(
     with pytest.raises(UsageError, match="no open-set judge"):
         check_judges([encoder, histogram], ["plda"])
     check_judges([encoder, shipped], ["plda", "worst"])
+
+
+def test_a_damaged_judge_is_found_before_an_hour_of_work(tmp_path: Path) -> None:
+    directory = tmp_path / "copy"
+    shutil.copytree(open_encoder("kyara-1").directory or "", directory)
+    encoder = open_encoder(str(directory))
+    check_judges([encoder], [])
+    assert encoder.manifest.open_set is not None
+    (directory / encoder.manifest.open_set.parameters).write_bytes(b"torn")
+    with pytest.raises(PluginError, match="not the parameters"):
+        check_judges([encoder], [])
+    check_judges([encoder], ["any"])
 
 
 def test_plots_are_pictures(encoder: Encoder, cast: Path, tmp_path: Path) -> None:

@@ -26,10 +26,8 @@ __all__ = [
     "first_is_right",
     "fpr_at_fnr",
     "interval",
-    "mean_average_precision",
     "precision_recall_of",
     "r_precision",
-    "rank1",
     "roc_of",
     "roc_of_counts",
     "tpr_at_fpr",
@@ -177,17 +175,6 @@ def r_precision(scores: FloatArray, relevant: Mask, excluded: Mask) -> Vector:
     among_first = np.arange(scores.shape[1]) < count[:, None]
     found = (wanted & among_first).sum(axis=1)
     return np.where(count > 0, found / np.maximum(count, 1), np.nan)
-
-
-def rank1(scores: FloatArray, relevant: Mask, excluded: Mask) -> float:
-    """Share of the queries whose best-scored candidate is right: the first point of the
-    cumulative match characteristic (Moon and Phillips 2001). See `first_is_right`."""
-    return float(np.nanmean(first_is_right(scores, relevant, excluded)))
-
-
-def mean_average_precision(scores: FloatArray, relevant: Mask, excluded: Mask) -> float:
-    """Mean over the queries of `average_precision`."""
-    return float(np.nanmean(average_precision(scores, relevant, excluded)))
 
 
 @dataclass(frozen=True)

@@ -139,10 +139,11 @@ def judges_for(encoder: Encoder, names: Sequence[str] = ()) -> tuple[Judge, ...]
 
 
 def check_judges(encoders: Sequence[Encoder], names: Sequence[str]) -> None:
-    """Refuse a judge that none of the encoders has.
+    """Refuse, before anything is embedded, a judge that none of the encoders has.
 
     Raises:
         UsageError: there is none of a name, or no encoder has what it needs.
+        PluginError: an encoder's judge cannot be read.
     """
     for name in names:
         refused = []
@@ -153,6 +154,8 @@ def check_judges(encoders: Sequence[Encoder], names: Sequence[str]) -> None:
                 refused.append(error)
         if len(refused) == len(encoders) and refused:
             raise refused[0]
+    for encoder in encoders:
+        judges_for(encoder, names)
 
 
 def _headline(encoders: Sequence[Encoder], names: Sequence[str]) -> str:
