@@ -24,7 +24,7 @@ def test_it_is_what_one_gallery_for_each_gives(
     judge = judge_named(encoder, how)
     gallery, _ = made([3, 1, 5, 2], encoder.id)
     groups = np.array([0, 1, 1, 0, 2, 2, 3, 4, 5, 6, 6])  # over characters, too
-    found = np.concatenate([scores for _, scores in scores_left_out(gallery, judge, groups)])
+    found = np.concatenate([s for _, (s,) in scores_left_out(gallery, [judge], groups)])
     for row, group in enumerate(groups.tolist()):
         left = gallery.only(np.flatnonzero(groups != group))
         (expected,) = judge.scores(gallery.embeddings[[row]], left)

@@ -66,10 +66,11 @@ class Gallery:
         """The mean of each character's references, not of length 1; shape (c, d)."""
         means = np.empty((len(self.starts), self.embeddings.shape[1]), dtype=np.float32)
         for first, last, references in self.chunks():
-            starts = self.starts[first:last] - references.start
             rows = self.embeddings[references].astype(np.float64)
-            counts = self.counts[first:last, None]
-            means[first:last] = np.add.reduceat(rows, starts, axis=0) / counts
+            starts = self.starts[first + 1 : last] - references.start
+            # One by one: NumPy's reduceat takes ten times as long along the first axis.
+            for character, own in enumerate(np.split(rows, starts), first):
+                means[character] = own.mean(axis=0)
         return means
 
     def chunks(self) -> Iterator[tuple[int, int, slice]]:
@@ -118,10 +119,10 @@ class Gallery:
         owners, starts = np.unique(self.owners[rows], return_index=True)
         return Gallery(
             self.encoder,
-            tuple(self.characters[owner] for owner in owners.tolist()),
+            tuple(map(self.characters.__getitem__, owners.tolist())),
             self.embeddings[rows],
             starts,
-            tuple(self.paths[row] for row in rows.tolist()),
+            tuple(map(self.paths.__getitem__, rows.tolist())),
         )
 
     def require(self, encoder: str) -> None:

@@ -118,7 +118,8 @@ def _ask(gallery: Gallery, judge: Judge) -> _Asked:
     """Each reference's score against the rest of its character (-inf if there is none), and
     the best one against another character, shape (n,) each."""
     owned, others = [], []
-    for rows, scores in scores_left_out(gallery, judge, np.arange(len(gallery.embeddings))):
+    each_alone = np.arange(len(gallery.embeddings))
+    for rows, (scores,) in scores_left_out(gallery, [judge], each_alone):
         own = (np.arange(len(scores)), gallery.owners[rows])
         owned.append(scores[own])
         scores[own] = -np.inf

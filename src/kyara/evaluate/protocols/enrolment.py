@@ -33,7 +33,7 @@ from kyara.evaluate.trials import (
     gallery_of_pictures,
     identified,
 )
-from kyara.identify.judge import Avg, Judge
+from kyara.identify.judge import Avg
 from kyara.identify.left_out import scores_left_out
 from kyara.types import FloatArray
 
@@ -201,12 +201,11 @@ class Tiers:
         metrics: dict[str, Estimate] = {}
         references = _reference_counts(embedded)
         tiers = np.searchsorted(self.bounds, references, side="right")
-        for judge in measured.judges:
-            hits = _hits(embedded, judge, measured.encoder.id)
+        for judge, hits in _hits(embedded, measured).items():
             for tier, label in enumerate(self._labels()):
                 inside = np.where((tiers == tier) & (references > 0), hits, np.nan)[None]
                 again = np.random.default_rng((seed, tier))
-                name = f"tier_{label}_{judge.name}"
+                name = f"tier_{label}_{judge}"
                 found = query_means((name,), inside, embedded.characters, self.bootstrap, again)
                 metrics |= found.metrics
         return Outcome(metrics)
@@ -225,14 +224,16 @@ def _reference_counts(embedded: Embedded) -> Indices:
     return np.bincount(embedded.characters)[embedded.characters] - together[cell.ravel()]
 
 
-def _hits(embedded: Embedded, judge: Judge, encoder: str) -> Vector:
-    """For each picture, against all others but those of its scene, 1 if its best character is
-    its own, else 0; shape (n,)."""
-    hits = np.zeros(len(embedded))
+def _hits(embedded: Embedded, measured: Measured) -> dict[str, Vector]:
+    """By judge: for each picture, against all others but those of its scene, 1 if its best
+    character is its own, else 0; shape (n,)."""
+    hits = {judge.name: np.zeros(len(embedded)) for judge in measured.judges}
     if not len(embedded):
         return hits
     order = np.argsort(embedded.characters, kind="stable")
-    gallery = gallery_of_pictures(embedded, order, encoder)
-    for rows, scores in scores_left_out(gallery, judge, embedded.scenes[order]):
-        hits[order[rows]] = np.argmax(scores, axis=1) == embedded.characters[order[rows]]
+    gallery = gallery_of_pictures(embedded, order, measured.encoder.id)
+    for rows, found in scores_left_out(gallery, measured.judges, embedded.scenes[order]):
+        own = embedded.characters[order[rows]]
+        for name, scores in zip(hits, found, strict=True):
+            hits[name][order[rows]] = np.argmax(scores, axis=1) == own
     return hits
