@@ -133,6 +133,26 @@ def test_a_library_heeds_what_is_said_while_it_is_open(
             library.decisions.confirm([answer.digest], "ruby")
 
 
+def test_speaking_of_pictures(tiny_plugin: Path, cast: Path, tmp_path: Path) -> None:
+    model = kyara.Model(tiny_plugin, cache=False)
+    probes = [draw(tmp_path / "probes" / f"{n}.png", "ruby", n + 4) for n in range(2)]
+    with kyara.Library.create(tmp_path / "cast.kyara", model) as library:
+        library.add(cast)
+        said = library.confirm([*map(str, probes), tmp_path / "nowhere.png"], "jade")
+        assert said.pictures == 2
+        assert "nowhere.png" in str(said.failed[0])
+        assert {a.character for a in library.identify(probes)} == {"jade"}
+        assert library.undo() == said.decision
+        assert {a.character for a in library.identify(probes)} == {"ruby"}
+        library.reject(tmp_path / "probes", "ruby")  # the folder
+        assert "ruby" not in {a.character for a in library.identify(probes)}
+        library.ignore(probes[0])
+        assert library.identify(probes)[0].character is None
+        assert library.reject(tmp_path / "nowhere.png", "ruby").decision is None
+        with pytest.raises(kyara.KyaraError, match="about one picture"):
+            library.ignore(probes, box=kyara.Box(0, 0, 9, 9))
+
+
 def test_a_library_of_another_model_is_refused(tiny_plugin: Path, tmp_path: Path) -> None:
     kyara.Library.create(tmp_path / "own.kyara", kyara.Model(tiny_plugin)).close()
     with pytest.raises(kyara.KyaraError, match="not of kyara-1"):

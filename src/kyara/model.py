@@ -14,12 +14,11 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeAlias, cast
-
-import numpy as np
 
 from kyara.encode.cache import EmbeddingCache, default_cache_path
 from kyara.encode.device import parse_device
@@ -36,22 +35,29 @@ from kyara.identify.references import (
     EmbeddedReferences,
     LibraryReferences,
 )
+from kyara.library import spoken
 from kyara.library.cast import read_cast
 from kyara.library.decisions import Decisions
+from kyara.library.log import Decision
+from kyara.library.spoken import Spoken
 from kyara.library.store import Library as OpenLibrary
 from kyara.library.store import Root, RootKind
 from kyara.library.update import Updated, add
 from kyara.organise.plan import Action
-from kyara.pictures.source import PictureLike
+from kyara.pictures.find import find_pictures
+from kyara.pictures.source import PictureLike, several
 from kyara.plugins.discover import DEFAULT_PLUGIN, open_encoder
 from kyara.sorting import SortRequest, SortResult, sort_pictures
-from kyara.types import FloatArray, Verification
+from kyara.types import Box, FloatArray, Verification
 
-__all__ = ["CastLike", "Identifier", "Library", "Model", "sort"]
+__all__ = ["CastLike", "Identifier", "Library", "Model", "PathsLike", "sort"]
 
 CastLike: TypeAlias = "str | os.PathLike[str] | Mapping[str, Sequence[PictureLike]]"
 """What stands for a cast: a folder with a folder of pictures for each character, a JSON file
 that names the folders, or the pictures by the character's name."""
+
+PathsLike: TypeAlias = "str | os.PathLike[str] | Iterable[str | os.PathLike[str]]"
+"""One or several files, and folders, which stand for the pictures in them."""
 
 _log = logging.getLogger(__name__)
 
@@ -97,7 +103,7 @@ class Model:
         Raises:
             UsageError: what is no picture at all is among them.
         """
-        return list(embed_pictures(_several(pictures), self.encoder, cache=self._cache))
+        return list(embed_pictures(several(pictures), self.encoder, cache=self._cache))
 
     def compare(self, a: PictureLike, b: PictureLike) -> Verification:
         """Do two pictures show the same character? Of several figures, the two most alike.
@@ -282,6 +288,53 @@ class Library(Identifier):
         root = Root(Path(folder).absolute(), kind, character)
         return add(self._library, [root], self.model.encoder, cache=self.model._cache)
 
+    def confirm(self, pictures: PathsLike, character: str, *, box: Box | None = None) -> Spoken:
+        """The pictures show this character, as `kyara decide confirm` says it. They become its
+        references; one that is not in the library is added. Pictures that cannot be used are
+        in the result, and do not stop the others.
+
+        Args:
+            box: only the figure there, in a single picture.
+
+        Raises:
+            UsageError: nobody can be called so, there is no figure in that box, or there are
+                several in a picture and no box.
+            OutputError: the library was opened for reading only.
+        """
+        paths = _files(pictures, box)
+        return spoken.confirm(self._library, paths, character, self._opening, box=box)
+
+    def reject(self, pictures: PathsLike, character: str, *, box: Box | None = None) -> Spoken:
+        """The pictures do not show this character, whatever a model finds; see `confirm`. They
+        need not be in the library.
+
+        Raises:
+            UsageError: there is no such character, or no figure in that box.
+            OutputError: the library was opened for reading only.
+        """
+        return spoken.reject(self._library, _files(pictures, box), character, box=box)
+
+    def ignore(self, pictures: PathsLike, *, box: Box | None = None) -> Spoken:
+        """The pictures are to be left alone; see `confirm`. They need not be in the library.
+
+        Raises:
+            UsageError: there is no figure in that box.
+            OutputError: the library was opened for reading only.
+        """
+        return spoken.ignore(self._library, _files(pictures, box), box=box)
+
+    def undo(self, decision: int | None = None) -> Decision:
+        """Take back the last decision, or the one of that number; returns what was taken back.
+
+        Raises:
+            UsageError: there is nothing to take back.
+            OutputError: the library was opened for reading only.
+        """
+        return self.decisions.undo(decision)[0]
+
+    def _opening(self) -> AbstractContextManager[tuple[Encoder, EmbeddingCache | None]]:
+        return nullcontext((self.model.encoder, self.model._cache))
+
     @property
     def decisions(self) -> Decisions:
         """See the class."""
@@ -329,14 +382,12 @@ def sort(
     return sort_pictures(request, model.encoder, cache=model._cache)
 
 
-def _several(pictures: PictureLike | Iterable[PictureLike]) -> Sequence[PictureLike]:
-    if isinstance(pictures, np.ndarray):
-        return list(pictures) if pictures.ndim == 4 else [pictures]
-    # A source can be read, and a picture of Pillow's, which is not imported to ask, has EXIF.
-    one = isinstance(pictures, (str, os.PathLike)) or any(
-        hasattr(pictures, sign) for sign in ("read", "getexif")
-    )
-    return [cast("PictureLike", pictures)] if one else list(cast("Iterable[PictureLike]", pictures))
+def _files(pictures: PathsLike, box: Box | None) -> list[Path]:
+    one = isinstance(pictures, (str, os.PathLike))
+    paths = find_pictures(cast("Iterable[str]", [pictures] if one else pictures))
+    if box is not None and len(paths) != 1:
+        raise UsageError(f"a box is about one picture; {len(paths)} were named")
+    return paths
 
 
 def _embeddings_of(picture: EmbeddedPicture) -> FloatArray:

@@ -119,6 +119,21 @@ def test_known_pictures_are_not_even_read(
     assert len(rows(list(embed_pictures(good, encoder, cache=cache)))) == len(good)
 
 
+def test_skipped_pictures_come_with_their_digest_alone(
+    tmp_path: Path, tiny_plugin: Path, own_cache: Path
+) -> None:
+    path, other = draw(tmp_path / "a.png", "ruby"), draw(tmp_path / "b.png", "jade")
+    digest = digest_of_file(path)
+    for cache in (None, EmbeddingCache(own_cache), EmbeddingCache(own_cache)):
+        backend = Backend()
+        encoder = with_backend(tiny_plugin, backend)
+        skipped, embedded = embed_pictures([path, other], encoder, cache=cache, skip={digest})
+        assert (skipped.digest, skipped.detections, skipped.error) == (digest, (), None)
+        assert len(embedded.detections) == 1
+        assert embedded.size in ((60, 60), None)
+        assert sum(backend.batches) <= 1
+
+
 def test_a_renamed_picture_is_known_by_its_content(
     tmp_path: Path, tiny_plugin: Path, own_cache: Path
 ) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -16,8 +16,10 @@ from kyara.cli.decided import as_row, cells, in_words
 from kyara.cli.options import PATH, open_cache, open_encoder_of, report_skipped
 
 if TYPE_CHECKING:
+    from kyara.encode.cache import EmbeddingCache
+    from kyara.encode.encoder import Encoder
     from kyara.library.log import Decision
-    from kyara.library.said import Subject
+    from kyara.library.spoken import Spoken
     from kyara.library.store import Library
     from kyara.types import Box
 
@@ -106,16 +108,14 @@ def confirm(
     A character that nobody has heard of is a new one. Of a picture with several figures --box
     says which one it is.
     """
+    from kyara.library import spoken
     from kyara.library.store import Library
 
+    paths = _named(pictures, box)
     with Library.open(library, write=True) as opened:
-        skipped = _learn(opened, pictures)
-        subjects, missing = _subjects(opened, pictures, box, single=True)
-        known = [subject for subject in subjects if opened.knows(subject.digest)]
-        skipped += missing
-        if known:
-            _say(opened.decisions.confirm(known, character), as_json)
-    return report_skipped(skipped, len(known) + len(skipped)) if known else _nothing(skipped)
+        opening = partial(_encoder_and_cache, opened)
+        said = spoken.confirm(opened, paths, character, opening, box=box)
+    return _report(said, as_json)
 
 
 REJECT_EXAMPLE = """
@@ -135,10 +135,13 @@ def reject(
     pictures: tuple[Path, ...], character: str, box: Box | None, library: Path, as_json: bool
 ) -> int:
     """PICTURES do not show this character, whatever a model finds, now and later."""
-    return _of_pictures(
-        *(library, pictures, box, as_json),
-        lambda opened, subjects: opened.decisions.reject(subjects, character),
-    )
+    from kyara.library import spoken
+    from kyara.library.store import Library
+
+    paths = _named(pictures, box)
+    with Library.open(library, write=True) as opened:
+        said = spoken.reject(opened, paths, character, box=box)
+    return _report(said, as_json)
 
 
 IGNORE_EXAMPLE = """
@@ -158,10 +161,13 @@ def ignore(pictures: tuple[Path, ...], box: Box | None, library: Path, as_json: 
 
     Of a picture in which one figure is ignored, `sort` still goes by the others.
     """
-    return _of_pictures(
-        *(library, pictures, box, as_json),
-        lambda opened, subjects: opened.decisions.ignore(subjects),
-    )
+    from kyara.library import spoken
+    from kyara.library.store import Library
+
+    paths = _named(pictures, box)
+    with Library.open(library, write=True) as opened:
+        said = spoken.ignore(opened, paths, box=box)
+    return _report(said, as_json)
 
 
 RENAME_EXAMPLE = """
@@ -227,10 +233,13 @@ def split(
     as_json: bool,
 ) -> int:
     """Some PICTURES of CHARACTER show somebody else, who is new."""
-    return _of_pictures(
-        *(library, pictures, box, as_json),
-        lambda opened, subjects: opened.decisions.split(character, subjects, into),
-    )
+    from kyara.library import spoken
+    from kyara.library.store import Library
+
+    paths = _named(pictures, box)
+    with Library.open(library, write=True) as opened:
+        said = spoken.split(opened, character, paths, into, box=box)
+    return _report(said, as_json)
 
 
 UNDO_EXAMPLE = """
@@ -285,55 +294,32 @@ def log(library: Path, as_json: bool) -> None:
     print_table(columns, (cells(decision) for decision in decisions))
 
 
-def _of_pictures(
-    library: Path,
-    pictures: tuple[Path, ...],
-    box: Box | None,
-    as_json: bool,
-    decide: Callable[[Library, list[Subject]], Decision],
-) -> int:
-    from kyara.library.store import Library
-
-    with Library.open(library, write=True) as opened:
-        subjects, missing = _subjects(opened, pictures, box)
-        if not subjects:
-            return _nothing(missing)
-        _say(decide(opened, subjects), as_json)
-    return report_skipped(missing, len(subjects) + len(missing))
-
-
-def _learn(library: Library, pictures: Sequence[Path]) -> list[str]:
-    """Add the pictures that the library does not know; returns what went wrong."""
-    from kyara.library.spoken import digest_at
-    from kyara.library.store import Root
-    from kyara.library.update import add
-    from kyara.pictures.find import find_pictures
-
-    present = [path for path in find_pictures(pictures) if os.path.lexists(path)]
-    new = []
-    for path in present:
-        digest = digest_at(library, path)
-        if digest is not None and not library.knows(digest):
-            new.append(Root(path.absolute()))
-    if not new:
-        return []
-    with open_cache(False) as cache:
-        encoder = open_encoder_of(library, None, "cpu")
-        return [str(error) for error in add(library, new, encoder, cache=cache).failed]
-
-
-def _subjects(
-    library: Library, pictures: Sequence[Path], box: Box | None, *, single: bool = False
-) -> tuple[list[Subject], list[str]]:
-    """What is meant by pictures that are there, or were; and what is wrong with the others."""
-    from kyara.library.spoken import subjects_at
+def _named(pictures: Sequence[Path], box: Box | None) -> list[Path]:
+    """The pictures that are meant: files, and those in folders."""
     from kyara.pictures.find import find_pictures
 
     paths = find_pictures(pictures)
     if box is not None and len(paths) != 1:
         raise click.UsageError(f"--box is about one picture; {len(paths)} were named")
-    subjects, missing = subjects_at(library, paths, box=box, single=single)
-    return subjects, [str(error) for error in missing]
+    return paths
+
+
+@contextlib.contextmanager
+def _encoder_and_cache(library: Library) -> Iterator[tuple[Encoder, EmbeddingCache | None]]:
+    with open_cache(False) as cache:
+        yield open_encoder_of(library, None, "cpu"), cache
+
+
+def _report(spoken: Spoken, as_json: bool) -> int:
+    from kyara.errors import UsageError
+
+    if spoken.decision is not None:
+        _say(spoken.decision, as_json)
+    skipped = [str(error) for error in spoken.failed]
+    code = report_skipped(skipped, spoken.pictures + len(skipped))
+    if spoken.decision is None:
+        raise UsageError("none of the pictures can be used", hint="nothing was decided")
+    return code
 
 
 def _say(decision: Decision, as_json: bool) -> None:
@@ -341,10 +327,3 @@ def _say(decision: Decision, as_json: bool) -> None:
         click.echo(json.dumps(as_row(decision)))
     else:
         click.echo(f"Noted as {decision.id}: {in_words(decision.payload)}.")
-
-
-def _nothing(skipped: list[str]) -> int:
-    from kyara.errors import UsageError
-
-    report_skipped(skipped, len(skipped))
-    raise UsageError("none of the pictures can be used", hint="nothing was decided")

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -52,6 +52,7 @@ class EmbeddedPicture:
         embeddings: one row per detection, shape (k, d).
         error: why there are none, or None.
         detector: id of what found the figures.
+        size: width and height of the upright picture, where it had to be decoded.
     """
 
     path: Path
@@ -60,6 +61,7 @@ class EmbeddedPicture:
     embeddings: FloatArray
     error: PictureError | None = None
     detector: str = detect.WHOLE
+    size: tuple[int, int] | None = None
 
 
 def worker_count() -> int:
@@ -75,6 +77,7 @@ def embed_pictures(
     *,
     detector: detect.Detector | None = None,
     cache: EmbeddingCache | None = None,
+    skip: Container[bytes] = (),
     workers: int | None = None,
 ) -> Iterator[EmbeddedPicture]:
     """Embed the figures in pictures, in that order; a bad picture comes with its error.
@@ -82,13 +85,15 @@ def embed_pictures(
     Args:
         pictures: paths, pictures of Pillow's, arrays, or sources (`kyara.pictures.source`).
         detector: finds the figures; None: the one that is used everywhere.
+        skip: digests of pictures that are not embedded: they come with their digest, and
+            without figures.
 
     Raises:
         UsageError: what is no picture at all is among them.
         PluginError: the encoder or the detector itself fails.
     """
     sources = as_sources(pictures)
-    run = _Run(encoder, detector or detect.default(), cache)
+    run = _Run(encoder, detector or detect.default(), cache, skip)
     workers = workers or worker_count()
     size = max(1, min(CHUNK, -(-len(sources) // (4 * workers))))
     chunks = (sources[i : i + size] for i in range(0, len(sources), size))
@@ -122,6 +127,7 @@ class _Item:
     crops: list[PixelArray] = field(default_factory=list)
     found: CachedEmbeddings | None = None
     error: PictureError | None = None
+    size: tuple[int, int] | None = None
     was_read: bool = False
     fresh: bool = False
 
@@ -133,12 +139,13 @@ class _Run:
     encoder: Encoder
     detector: detect.Detector
     cache: EmbeddingCache | None
+    skip: Container[bytes]
 
     def embed(self, sources: Sequence[Source]) -> list[EmbeddedPicture]:
         """Take a chunk through everything."""
         items = [_Item(source) for source in sources]
         if self.cache is not None:
-            _look_up(items, self.cache, self.detector.id, self.encoder.id)
+            self._look_up(items, self.cache)
         for group in self._decoded([item for item in items if item.found is None]):
             self._crop(group)
         self._encode([item for item in items if item.crops])
@@ -172,13 +179,17 @@ class _Run:
         try:
             content = item.source.read()
             item.digest, item.was_read = content.digest, True
-            if self.cache is not None:
+            if item.digest in self.skip:
+                item.found = _NOT_WANTED
+            elif self.cache is not None:
                 known = self.cache.lookup([item.digest], self.detector.id, self.encoder.id)
                 item.found = known[0]
             if item.found is not None:
                 return None
             spec = self.encoder.input
-            return content, decode_for(content, spec, longest=self.detector.longest)
+            picture = decode_for(content, spec, longest=self.detector.longest)
+            item.size = (picture.width, picture.height)
+            return content, picture
         except PictureError as error:
             item.error = error
             return None
@@ -216,27 +227,32 @@ class _Run:
             return EmbeddedPicture(path, digest, (), nothing, item.error, detector)
         found = item.found
         return EmbeddedPicture(
-            path, item.digest, found.detections, found.embeddings, detector=detector
+            path, item.digest, found.detections, found.embeddings, None, detector, item.size
         )
 
+    def _look_up(self, items: Sequence[_Item], cache: EmbeddingCache) -> None:
+        """Find the pictures that are known without reading them."""
+        files = []
+        for item in items:
+            try:
+                # Before it is read: should it be replaced in between, the next run will see that.
+                item.state = item.source.state()
+            except OSError:
+                continue  # reading it will say what is wrong
+            if item.state is not None:
+                files.append((item, item.state))
+        digests = cache.digests([state for _, state in files])
+        seen = [(item, d) for (item, _), d in zip(files, digests, strict=True) if d is not None]
+        known = cache.lookup([digest for _, digest in seen], self.detector.id, self.encoder.id)
+        for (item, digest), found in zip(seen, known, strict=True):
+            if digest in self.skip:
+                item.digest, item.found = digest, _NOT_WANTED
+            elif found is not None:
+                item.digest, item.found = digest, found
 
-def _look_up(items: Sequence[_Item], cache: EmbeddingCache, detector: str, encoder: str) -> None:
-    """Find the pictures that are known without reading them."""
-    files = []
-    for item in items:
-        try:
-            # Before it is read: should it be replaced in between, the next run will see that.
-            item.state = item.source.state()
-        except OSError:
-            continue  # reading it will say what is wrong
-        if item.state is not None:
-            files.append((item, item.state))
-    digests = cache.digests([state for _, state in files])
-    seen = [(item, d) for (item, _), d in zip(files, digests, strict=True) if d is not None]
-    known = cache.lookup([digest for _, digest in seen], detector, encoder)
-    for (item, digest), found in zip(seen, known, strict=True):
-        if found is not None:
-            item.digest, item.found = digest, found
+
+_NOT_WANTED = CachedEmbeddings((), np.zeros((0, 0), dtype=np.float32))
+"""What is found in pictures that are skipped."""
 
 
 def _keep(items: Sequence[_Item], cache: EmbeddingCache, detector: str, encoder: str) -> None:

@@ -14,7 +14,16 @@ from kyara.library.store import Root
 from kyara.pictures.find import find_pictures
 from kyara.pictures.state import FileState
 
-__all__ = ["Place", "Scan", "Seen", "is_away", "known_places", "lost_places", "scan"]
+__all__ = [
+    "Place",
+    "Scan",
+    "Seen",
+    "is_away",
+    "known_places",
+    "lost_places",
+    "scan",
+    "seen_at",
+]
 
 
 @dataclass(frozen=True)
@@ -81,14 +90,30 @@ class Scan:
 
 def known_places(database: Database) -> dict[bytes, Place]:
     """All places, by path."""
-    rows = database.rows(
-        "SELECT path, digest, size, mtime_ns, inode, checked_ns, gone"
-        " FROM places JOIN pictures ON id = picture"
-    )
-    return {
-        path: Place(digest, (size, mtime_ns, inode), checked_ns, bool(gone))
-        for path, digest, size, mtime_ns, inode, checked_ns, gone in rows
-    }
+    return {row[0]: _place(*row[1:]) for row in database.rows(_PLACES)}
+
+
+def seen_at(database: Database, path: Path) -> Seen:
+    """The file at `path` as it is now, as a root of its own that says nothing of it.
+
+    Raises:
+        OSError: there is none.
+    """
+    state = FileState.of(path)
+    row = database.row(f"{_PLACES} WHERE path = ?", (state.key,))
+    return Seen(path, state, Root(state.path), None if row is None else _place(*row[1:]))
+
+
+_PLACES = (
+    "SELECT path, digest, size, mtime_ns, inode, checked_ns, gone"
+    " FROM places JOIN pictures ON id = picture"
+)
+
+
+def _place(
+    digest: bytes, size: int, mtime_ns: int, inode: int, checked_ns: int, gone: int
+) -> Place:
+    return Place(digest, (size, mtime_ns, inode), checked_ns, bool(gone))
 
 
 def scan(roots: Sequence[Root], places: dict[bytes, Place]) -> Scan:

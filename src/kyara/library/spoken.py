@@ -1,52 +1,122 @@
-"""What a person speaks of: from a picture's path, and perhaps a box, to what a decision names."""
+"""Speaking of pictures: from their paths, and perhaps a box, to a decision about what is there."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from kyara.errors import PictureError, UsageError
 from kyara.library.figures import as_text, nearest_figure
+from kyara.library.learn import Learned, Opening, digests_at, learn
+from kyara.library.log import Decision
 from kyara.library.said import Subject
 from kyara.library.store import Library
-from kyara.pictures.digest import digest_of_file
-from kyara.types import Box
+from kyara.types import Box, Progress, silent
 
-__all__ = ["digest_at", "figure_at", "subjects_at"]
-
-
-def digest_at(library: Library, path: Path) -> bytes | None:
-    """The digest of the picture that is at `path`, or was; None if none is known."""
-    try:
-        return digest_of_file(path)
-    except OSError:
-        return library.find(path)
+__all__ = ["Spoken", "confirm", "figure_at", "ignore", "reject", "split"]
 
 
-def subjects_at(
-    library: Library, paths: Sequence[Path], *, box: Box | None = None, single: bool = False
-) -> tuple[list[Subject], list[PictureError]]:
-    """What is meant by pictures that are there, or were; and the others.
+@dataclass(frozen=True)
+class Spoken:
+    """What came of speaking of pictures.
+
+    Attributes:
+        decision: what was noted; None if none of the pictures can be used.
+        pictures: how many it is about.
+        failed: those that cannot be used: missing, or no pictures.
+    """
+
+    decision: Decision | None
+    pictures: int
+    failed: tuple[PictureError, ...]
+
+
+def confirm(
+    library: Library,
+    paths: Sequence[Path],
+    character: str,
+    opening: Opening,
+    *,
+    box: Box | None = None,
+    progress: Progress = silent,
+) -> Spoken:
+    """The pictures show the character, or the figure in `box` does. Those that are not in the
+    library are added, and become its references.
 
     Args:
-        box: means the figure there, in each of them.
-        single: without a box, a picture must have one figure only.
+        opening: opens the library's encoder, if there is something to embed.
 
     Raises:
-        UsageError: there is no such figure, or it is not clear which is meant.
+        UsageError: nobody can be called so, there is no figure in that box, there are several
+            in a picture and no box, or something is new and the encoder is not the library's.
+        PluginError: something is new, and the encoder cannot be opened.
+        OutputError: the library was opened for reading only.
     """
-    subjects, missing = [], []
-    for path in paths:
-        digest = digest_at(library, path)
-        if digest is None:
-            missing.append(PictureError("there is no such picture", where=path))
-        elif box is not None:
-            subjects.append(figure_at(library, digest, box, path))
-        else:
-            if single:
-                _check_single(library, digest, path)
-            subjects.append(Subject(digest))
-    return subjects, missing
+    learned = learn(library, paths, opening, progress=progress)
+    if box is None:
+        for path, digest in learned.digests.items():
+            _check_single(library, digest, path)
+    return _say(
+        library, learned, box, lambda subjects: library.decisions.confirm(subjects, character)
+    )
+
+
+def reject(
+    library: Library, paths: Sequence[Path], character: str, *, box: Box | None = None
+) -> Spoken:
+    """The pictures do not show the character, or the figure in `box` does not. They need not be
+    in the library.
+
+    Raises:
+        UsageError: there is no such character, or no figure in that box.
+        OutputError: the library was opened for reading only.
+    """
+    learned = digests_at(library, paths)
+    return _say(
+        library, learned, box, lambda subjects: library.decisions.reject(subjects, character)
+    )
+
+
+def ignore(library: Library, paths: Sequence[Path], *, box: Box | None = None) -> Spoken:
+    """The pictures are to be left alone, or the figure in `box`. They need not be in the
+    library.
+
+    Raises:
+        UsageError: there is no figure in that box.
+        OutputError: the library was opened for reading only.
+    """
+    return _say(library, digests_at(library, paths), box, library.decisions.ignore)
+
+
+def split(
+    library: Library, character: str, paths: Sequence[Path], into: str, *, box: Box | None = None
+) -> Spoken:
+    """The pictures, or the figure in `box`, show somebody else than the character: `into`.
+
+    Raises:
+        UsageError: there is no such character, `into` is not new, or a picture is not a
+            reference of the character.
+        OutputError: the library was opened for reading only.
+    """
+    learned = digests_at(library, paths)
+    return _say(
+        library, learned, box, lambda subjects: library.decisions.split(character, subjects, into)
+    )
+
+
+def _say(
+    library: Library,
+    learned: Learned,
+    box: Box | None,
+    decide: Callable[[Sequence[Subject]], Decision],
+) -> Spoken:
+    subjects = [
+        Subject(digest) if box is None else figure_at(library, digest, box, path)
+        for path, digest in learned.digests.items()
+    ]
+    decision = decide(subjects) if subjects else None
+    return Spoken(decision, len(subjects), tuple(learned.failed))
 
 
 def figure_at(library: Library, digest: bytes, box: Box, path: Path) -> Subject:

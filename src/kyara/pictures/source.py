@@ -10,7 +10,7 @@ import os
 import tarfile
 import threading
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -44,6 +44,7 @@ __all__ = [
     "as_sources",
     "frames_of",
     "members_of",
+    "several",
 ]
 
 # Pillow's pictures load themselves when they are first used, and must not do so twice at once.
@@ -283,6 +284,17 @@ class Frame(_NoFile):
         if not isinstance(content, Encoded):
             raise PictureError("pixels in memory are no animation", where=self.name)
         return replace(content, name=self.name, frame=self.number)
+
+
+def several(pictures: PictureLike | Iterable[PictureLike]) -> Sequence[PictureLike]:
+    """One picture as a list of it; several, also as an array of shape (n, h, w, c), as a list."""
+    if isinstance(pictures, np.ndarray):
+        return list(pictures) if pictures.ndim == 4 else [pictures]
+    # A source can be read, and a picture of Pillow's, which is not imported to ask, has EXIF.
+    one = isinstance(pictures, (str, os.PathLike)) or any(
+        hasattr(pictures, sign) for sign in ("read", "getexif")
+    )
+    return [cast("PictureLike", pictures)] if one else list(cast("Iterable[PictureLike]", pictures))
 
 
 def as_source(picture: PictureLike, name: str = "picture") -> Source:
