@@ -30,7 +30,8 @@ pytestmark = [
 
 WATCHED = (apply, files, journal, undo, whole_files)
 INSTANTS = int(os.environ.get("KYARA_KILLS", "12"))
-# In one folder two of one name and one twin; one picture is a symbolic link in the inbox.
+# In one folder two of one name and one twin; one picture is a symbolic link in the inbox; that and
+# another go to two folders.
 INBOX = {"a.png": b"one" * 999, "1/a.png": b"two" * 999, "2/a.png": b"one" * 999, "b.png": b"b"}
 FOLDERS = {"a.png": "ruby", "1/a.png": "ruby", "2/a.png": "jade", "b.png": "ruby", "c.png": "jade"}
 
@@ -49,7 +50,13 @@ def sort(place: Path, action: Action) -> None:
     inbox, out = place / "inbox", place / "out"
     recover(out)
     pictures = [(inbox / name, folder) for name, folder in FOLDERS.items()]
-    filings = [Filing(p, digest_of_file(p), folder) for p, folder in pictures if p.exists()]
+    beside = Action.COPY if action is Action.MOVE else action
+    twice = [(inbox / name, "azure", beside) for name in ("b.png", "c.png")]
+    filings = [
+        Filing(p, digest_of_file(p), folder, how)
+        for p, folder, how in [*twice, *((p, folder, action) for p, folder in pictures)]
+        if p.exists()
+    ]
     plan = make_plan(filings, out, action, digest_of_file, inbox=inbox)
     assert all(operation.error is None for operation in apply_plan(plan))
 
@@ -95,7 +102,7 @@ def test_killed_while_sorting(
     known = {*INBOX.values(), b"c"}
     total = lines_of(lambda: sort(place, action), None, WATCHED)
     done, left = files_below(place / "out"), contents(place / "inbox")
-    assert len(done) == 5
+    assert len(done) == 7
     undo_all(place)
     for instant in instants(total):
         shutil.rmtree(place / "out")

@@ -19,11 +19,11 @@ from kyara.cli.options import (
     open_encoder_of,
     report_skipped,
 )
+from kyara.cli.updated import report_updated
 from kyara.errors import printable
 
 if TYPE_CHECKING:
     from kyara.library.store import Library, Root
-    from kyara.library.update import Updated
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -132,7 +132,7 @@ def add(
     with _writing(library) as opened, open_cache(no_cache) as cache:
         encoder = open_encoder_of(opened, plugin, device)
         result = add_roots(opened, roots, encoder, cache=cache, progress=progress)
-    return _report(result, as_json)
+    return report_updated(result, as_json)
 
 
 def _roots(path: Path, character: str | None, cast: bool) -> list[Root]:
@@ -189,7 +189,7 @@ def update(
         else:
             encoder = open_encoder_of(opened, plugin, device)
             result = update_all(opened, encoder, cache=cache, progress=progress, read_all=read_all)
-    return _report(result, as_json)
+    return report_updated(result, as_json)
 
 
 REMOVE_EXAMPLE = """
@@ -378,37 +378,3 @@ def _writing(path: Path) -> Library:
     from kyara.library.store import Library
 
     return Library.open(path, write=True)
-
-
-def _report(result: Updated, as_json: bool) -> int:
-    counts = {
-        name: getattr(result, name)
-        for name in (
-            *("unchanged", "new", "changed", "moved", "copied", "gone", "embedded", "named"),
-            "kept",
-        )
-    }
-    failed = [str(error) for error in result.failed]
-    away = "it is not there; what is known of its pictures was kept"
-    failed += [f"{printable(str(path))}: {away}" for path in result.missing]
-    if as_json:
-        click.echo(json.dumps(counts | {"skipped": failed}))
-    else:
-        said = [f"{count} {_WORDS[name]}" for name, count in counts.items() if count]
-        click.echo(", ".join(said or ["no pictures were found"]) + ".")
-        if result.kept:
-            click.echo("What you decided before was kept: kyara decide log shows it.", err=True)
-    return report_skipped(failed, sum(counts.values()) - counts["named"] + len(failed))
-
-
-_WORDS = {
-    "unchanged": "unchanged",
-    "new": "new",
-    "changed": "changed",
-    "moved": "moved",
-    "copied": "at a further place",
-    "gone": "gone",
-    "embedded": "embedded again",
-    "named": "became references",
-    "kept": "left as decided",
-}

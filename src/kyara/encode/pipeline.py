@@ -155,6 +155,7 @@ class _Run:
 
     def _decoded(self, items: Sequence[_Item]) -> Iterator[list[tuple[_Item, Content, Picture]]]:
         """Those that had to be decoded, as many together as may be in memory at once."""
+        most = _PIXELS if self.detector.longest else 0  # what looks at none needs no batch
         group: list[tuple[_Item, Content, Picture]] = []
         pixels = 0
         for item in items:
@@ -163,7 +164,7 @@ class _Run:
                 continue
             content, picture = opened
             size = picture.image.width * picture.image.height
-            if group and pixels + size > _PIXELS:
+            if group and pixels + size > most:
                 yield group
                 group, pixels = [], 0
             group.append((item, content, picture))

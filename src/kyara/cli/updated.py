@@ -1,0 +1,51 @@
+"""What came of bringing a library up to date, in JSON and in words."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import click
+
+from kyara.cli.options import report_skipped
+from kyara.errors import printable
+
+if TYPE_CHECKING:
+    from kyara.library.update import Updated
+
+__all__ = ["report_updated"]
+
+
+def report_updated(result: Updated, as_json: bool) -> int:
+    """Print it; returns the exit code."""
+    counts = {
+        name: getattr(result, name)
+        for name in (
+            *("unchanged", "new", "changed", "moved", "copied", "gone", "embedded", "named"),
+            "kept",
+        )
+    }
+    failed = [str(error) for error in result.failed]
+    away = "it is not there; what is known of its pictures was kept"
+    failed += [f"{printable(str(path))}: {away}" for path in result.missing]
+    if as_json:
+        click.echo(json.dumps(counts | {"skipped": failed}))
+    else:
+        said = [f"{count} {_WORDS[name]}" for name, count in counts.items() if count]
+        click.echo(", ".join(said or ["no pictures were found"]) + ".")
+        if result.kept:
+            click.echo("What you decided before was kept: kyara decide log shows it.", err=True)
+    return report_skipped(failed, sum(counts.values()) - counts["named"] + len(failed))
+
+
+_WORDS = {
+    "unchanged": "unchanged",
+    "new": "new",
+    "changed": "changed",
+    "moved": "moved",
+    "copied": "at a further place",
+    "gone": "gone",
+    "embedded": "embedded again",
+    "named": "became references",
+    "kept": "left as decided",
+}
