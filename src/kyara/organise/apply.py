@@ -28,7 +28,8 @@ def apply_plan(
     """Carry out each operation; yields it as done, already there, or failed with its error.
 
     A copy appears under its name only when it is complete, and never in the place of another
-    file. A moved picture leaves its old place only when it is in the new one. The first
+    file. A moved picture leaves its old place only when it is in the new one, and not at all if
+    an earlier operation on it failed: so the same plan, made again, finds it. The first
     operation waits until no other process works in the target folder. A plan that has nothing
     to do touches nothing.
 
@@ -39,6 +40,7 @@ def apply_plan(
         OutputError: the journal cannot be begun; nothing was done.
     """
     numbered = iter(enumerate(plan.operations))
+    stuck: set[Path] = set()
     with contextlib.ExitStack() as stack:
         journal: Journal | None = None
         while batch := list(islice(numbered, _BATCH)):
@@ -47,18 +49,19 @@ def apply_plan(
                 journal = _begin(plan, stack)
             problem = None if journal is None else _announce(journal, announced, plan.root)
             for n, operation in batch:
-                if not _is_to_do(operation):
-                    yield operation
-                    continue
-                if journal is None:
-                    journal = _begin(plan, stack)
-                if n not in announced:
-                    problem = problem or _announce(journal, {n: operation}, plan.root)
-                if problem is not None:
-                    yield replace(operation, status=Status.FAILED, error=problem)
-                    continue
-                done = _carry_out(operation, journal.part(n, operation.target.parent), digest_of)
-                journal.end(n, done=done.status is Status.NEW)
+                done = operation
+                if _is_to_do(operation):
+                    if journal is None:
+                        journal = _begin(plan, stack)
+                    if n not in announced:
+                        problem = problem or _announce(journal, {n: operation}, plan.root)
+                    held = problem or _held_back(operation, stuck)
+                    part = journal.part(n, operation.target.parent)
+                    done = _carry_out(operation, part, digest_of, held)
+                    if problem is None:
+                        journal.end(n, done=done.status is Status.NEW)
+                if done.status is Status.FAILED:
+                    stuck.add(operation.source)
                 yield done
         if journal is not None:
             journal.finish()
@@ -86,8 +89,24 @@ def _announce(journal: Journal, operations: dict[int, Operation], root: Path) ->
     return None
 
 
-def _carry_out(operation: Operation, part: Path, digest_of: Callable[[Path], bytes]) -> Operation:
+def _held_back(operation: Operation, stuck: set[Path]) -> KyaraError | None:
+    """Why a picture is not moved, if another operation on it failed."""
+    if operation.action is not Action.MOVE or operation.source not in stuck:
+        return None
+    what = "it was not moved, for it could not be put everywhere that it belongs"
+    return OutputError(what, where=operation.source)
+
+
+def _carry_out(
+    operation: Operation,
+    part: Path,
+    digest_of: Callable[[Path], bytes],
+    held: KyaraError | None,
+) -> Operation:
+    """What became of it; with `held`, a reason against it, nothing is done."""
     target = operation.target
+    if held is not None:
+        return replace(operation, status=Status.FAILED, error=held)
     try:
         _make_folder(target.parent)
         _do(operation, part)
