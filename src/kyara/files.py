@@ -14,6 +14,7 @@ from pathlib import Path
 from kyara.errors import DataError, KyaraError, OutputError, reason
 
 __all__ = [
+    "is_folder",
     "new_file",
     "part_beside",
     "put_in_place",
@@ -22,6 +23,12 @@ __all__ = [
     "sync_folder",
     "writing",
 ]
+
+
+def is_folder(path: str | os.PathLike[str]) -> bool:
+    """Whether there is a folder, or a link to one. None is seen where one may not look, and
+    under a name that the system refuses: there Path.is_dir raises."""
+    return os.path.isdir(path)  # noqa: PTH112
 
 
 @contextmanager

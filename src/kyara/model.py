@@ -39,9 +39,9 @@ from kyara.library import spoken
 from kyara.library.cast import read_cast
 from kyara.library.decisions import Decisions
 from kyara.library.log import Decision
+from kyara.library.roots import roots_at
 from kyara.library.spoken import Spoken
 from kyara.library.store import Library as OpenLibrary
-from kyara.library.store import Root, RootKind
 from kyara.library.update import Updated, add
 from kyara.organise.plan import Action
 from kyara.pictures.find import find_pictures
@@ -278,15 +278,15 @@ class Library(Identifier):
         return cls(path, model=model, write=True)
 
     def add(self, folder: str | os.PathLike[str], character: str | None = None) -> Updated:
-        """Add references: a folder or file of one character, or a folder with a folder each.
+        """Add references: a folder or file of one character; or a cast, as `Model.gallery`
+        takes it from a path.
 
         Raises:
-            UsageError: nobody can be called so.
+            UsageError: there is nothing, it is no cast, or nobody can be called so.
             PictureError: the folder cannot be listed.
         """
-        kind = RootKind.CAST if character is None else RootKind.CHARACTER
-        root = Root(Path(folder).absolute(), kind, character)
-        return add(self._library, [root], self.model.encoder, cache=self.model._cache)
+        roots = roots_at(Path(folder), character=character, cast=character is None)
+        return add(self._library, roots, self.model.encoder, cache=self.model._cache)
 
     def confirm(self, pictures: PathsLike, character: str, *, box: Box | None = None) -> Spoken:
         """The pictures show this character, as `kyara decide confirm` says it. They become its

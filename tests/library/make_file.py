@@ -14,9 +14,10 @@ from pathlib import Path
 
 from kyara import detect
 from kyara.library.log import Source
+from kyara.library.roots import Root, RootKind
 from kyara.library.said import Subject
 from kyara.library.schema import VERSION
-from kyara.library.store import Library, Root, RootKind
+from kyara.library.store import Library
 from kyara.library.update import add
 from kyara.pictures.digest import digest_of_file
 from kyara.plugins.discover import open_encoder

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 import click
 
-from kyara.cli.console import print_table, progress
+from kyara.cli.console import progress
+from kyara.cli.library_file import check, export, info, json_option, library_file
 from kyara.cli.options import (
     PATH,
     encoder_options,
@@ -23,9 +23,7 @@ from kyara.cli.updated import report_updated
 from kyara.errors import printable
 
 if TYPE_CHECKING:
-    from kyara.library.store import Library, Root
-
-F = TypeVar("F", bound=Callable[..., Any])
+    from kyara.library.store import Library
 
 EXAMPLE = """
 \b
@@ -46,12 +44,8 @@ def command() -> None:
     """
 
 
-def _file(function: F) -> F:
-    return click.argument("library", metavar="FILE", type=PATH)(function)
-
-
-def _json(function: F) -> F:
-    return click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")(function)
+for _reading in (info, check, export):
+    command.add_command(_reading)
 
 
 CREATE_EXAMPLE = """
@@ -62,8 +56,8 @@ Example:
 
 
 @command.command("create", epilog=CREATE_EXAMPLE)
-@_file
-@_json
+@library_file
+@json_option
 @click.option(
     "--plugin",
     metavar="NAME-OR-DIR",
@@ -95,7 +89,7 @@ Examples:
 
 
 @command.command("add", epilog=ADD_EXAMPLE)
-@_file
+@library_file
 @click.argument("pictures", nargs=-1, required=True, type=PATH)
 @click.option("--character", metavar="NAME", help="Whom all of the pictures show.")
 @click.option(
@@ -103,7 +97,7 @@ Examples:
     is_flag=True,
     help="Each folder in PICTURES is named after the character that its pictures show.",
 )
-@_json
+@json_option
 @encoder_options
 def add(
     library: Path,
@@ -120,32 +114,16 @@ def add(
     With --cast, PICTURES may also be a JSON file, as for `kyara sort`. What was decided of a
     picture before stays as it is. Folders are remembered: `update` looks into them again.
     """
-    from kyara.errors import UsageError
+    from kyara.library.roots import roots_at
     from kyara.library.update import add as add_roots
 
     if cast and character is not None:
         raise click.UsageError("--character and --cast exclude each other")
-    roots = [root for path in pictures for root in _roots(path, character, cast)]
-    for root in roots:
-        if not os.path.lexists(root.path):
-            raise UsageError("there is no such file or folder", where=root.path)
+    roots = [r for path in pictures for r in roots_at(path, character=character, cast=cast)]
     with _writing(library) as opened, open_cache(no_cache) as cache:
         encoder = open_encoder_of(opened, plugin, device)
         result = add_roots(opened, roots, encoder, cache=cache, progress=progress)
     return report_updated(result, as_json)
-
-
-def _roots(path: Path, character: str | None, cast: bool) -> list[Root]:
-    from kyara.library.cast import read_cast
-    from kyara.library.store import Root, RootKind
-
-    if not cast:
-        kind = RootKind.PICTURES if character is None else RootKind.CHARACTER
-        return [Root(path.absolute(), kind, character)]
-    folders = read_cast(path)
-    if os.path.isdir(path):  # noqa: PTH112 (see find_pictures)
-        return [Root(path.absolute(), RootKind.CAST)]
-    return [Root(one.folder.absolute(), RootKind.CHARACTER, one.name) for one in folders]
 
 
 UPDATE_EXAMPLE = """
@@ -157,12 +135,12 @@ Examples:
 
 
 @command.command("update", epilog=UPDATE_EXAMPLE)
-@_file
+@library_file
 @click.option(
     "--read-all", is_flag=True, help="Read every file, also where nothing seems to have changed."
 )
 @click.option("--re-embed", is_flag=True, help="Change to the model that --plugin names.")
-@_json
+@json_option
 @encoder_options
 def update(
     library: Path,
@@ -202,11 +180,11 @@ Examples:
 
 
 @command.command("remove", epilog=REMOVE_EXAMPLE)
-@_file
+@library_file
 @click.argument("pictures", nargs=-1, type=PATH)
 @click.option("--character", metavar="NAME", help="All references of this character.")
 @click.option("--gone", is_flag=True, help="All pictures whose files are no longer there.")
-@_json
+@json_option
 def remove(
     library: Path,
     pictures: tuple[Path, ...],
@@ -219,135 +197,18 @@ def remove(
     Your files are not touched. What was removed does not become a reference again by `add` or
     `update`, only by `kyara decide confirm`.
     """
+    from kyara.library.forget import forget
+
     if not pictures and character is None and not gone:
         raise click.UsageError("name pictures, or give --character or --gone")
-    missing = []
     with _writing(library) as opened:
-        digests = opened.gone() if gone else []
-        if character is not None:
-            digests += opened.decisions.pictures_of(opened.decisions.find(character))
-        for path in pictures:
-            found = opened.remove_root(path)
-            digests += found
-            if not found:
-                missing.append(f"{printable(str(path))}: it is not in the library")
-        removed = opened.remove(digests)
+        result = forget(opened, pictures, character=character, gone=gone)
     if as_json:
-        click.echo(json.dumps({"removed": removed}))
+        click.echo(json.dumps({"removed": result.removed}))
     else:
-        click.echo(f"{removed} pictures were removed.")
-    return report_skipped(missing, len(pictures))
-
-
-INFO_EXAMPLE = """
-\b
-Examples:
-    kyara library info cast.kyara
-    kyara library info cast.kyara --json
-"""
-
-
-@command.command("info", epilog=INFO_EXAMPLE)
-@_file
-@_json
-def info(library: Path, as_json: bool) -> None:
-    """What is in the library: its model, its characters, how many pictures."""
-    from dataclasses import asdict
-
-    from kyara.library.store import Library
-
-    with Library.open(library) as opened:
-        encoder, counts = opened.encoder, opened.counts()
-        characters, roots = opened.decisions.characters(), opened.roots()
-    if as_json:
-        summary = {
-            "file": os.fspath(library),
-            "encoder": encoder.identity,
-            "plugin": encoder.plugin,
-            **asdict(counts),
-            "by_character": {one.name: one.references for one in characters},
-            "roots": [os.fspath(root.path) for root in roots],
-        }
-        click.echo(json.dumps(summary))
-        return
-    click.echo(f"model       {printable(encoder.plugin)} ({encoder.identity})")
-    click.echo(f"pictures    {counts.pictures}, {counts.gone} of them gone")
-    click.echo(f"references  {counts.references}")
-    click.echo(f"decisions   {counts.decisions}")
-    print_table(
-        [("character", "left"), ("references", "right")],
-        ((printable(one.name), str(one.references)) for one in characters),
-    )
-
-
-CHECK_EXAMPLE = """
-\b
-Example:
-    kyara library check cast.kyara
-"""
-
-
-@command.command("check", epilog=CHECK_EXAMPLE)
-@_file
-@_json
-def check(library: Path, as_json: bool) -> int:
-    """Is the file whole? Which pictures are gone, which characters have few references?
-
-    Exit code 1 means that the file is damaged; the rest is for you to judge.
-    """
-    from kyara.library.check import FEW
-    from kyara.library.check import check as look
-    from kyara.library.store import Library
-
-    with Library.open(library) as opened, opened.database.snapshot():
-        found = look(opened)
-    if as_json:
-        summary = {
-            "problems": found.problems,
-            "gone": [os.fspath(path) for path in found.gone],
-            "missing": [os.fspath(path) for path in found.missing],
-            "weak": found.weak,
-        }
-        click.echo(json.dumps(summary))
-    else:
-        for problem in found.problems:
-            click.echo(f"problem: {printable(problem)}")
-        for path in found.gone:
-            click.echo(f"gone: {printable(str(path))}")
-        for path in found.missing:
-            click.echo(f"not embedded (kyara library update): {printable(str(path))}")
-        for name, count in found.weak.items():
-            click.echo(f"fewer than {FEW} references: {printable(name)} ({count})")
-        click.echo("The file is damaged." if found.problems else "The file is whole.")
-    return 1 if found.problems else 0
-
-
-EXPORT_EXAMPLE = """
-\b
-Example:
-    kyara library export cast.kyara cast.zip
-"""
-
-
-@command.command("export", epilog=EXPORT_EXAMPLE)
-@_file
-@click.argument("out", metavar="OUT", type=PATH)
-@click.option("--overwrite", is_flag=True, help="Replace OUT if it exists.")
-@_json
-def export(library: Path, out: Path, overwrite: bool, as_json: bool) -> None:
-    """Write the references to OUT, a file that others can import and use without the pictures.
-
-    It holds embeddings, names of characters and files, and small thumbnails; no paths.
-    """
-    from kyara.library.portable import export_references
-    from kyara.library.store import Library
-
-    with Library.open(library) as opened, opened.database.snapshot():
-        count = export_references(opened, out, overwrite=overwrite)
-    if as_json:
-        click.echo(json.dumps({"file": os.fspath(out), "references": count}))
-    else:
-        click.echo(f"{count} references in {printable(str(out))}")
+        click.echo(f"{result.removed} pictures were removed.")
+    unknown = [f"{printable(str(path))}: it is not in the library" for path in result.unknown]
+    return report_skipped(unknown, len(pictures))
 
 
 IMPORT_EXAMPLE = """
@@ -359,9 +220,9 @@ Example:
 
 
 @command.command("import", epilog=IMPORT_EXAMPLE)
-@_file
+@library_file
 @click.argument("exported", metavar="EXPORTED", type=PATH)
-@_json
+@json_option
 def import_(library: Path, exported: Path, as_json: bool) -> None:
     """Take over the references that `kyara library export` wrote. What you decided stands."""
     from kyara.library.portable import import_references

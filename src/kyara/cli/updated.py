@@ -18,13 +18,7 @@ __all__ = ["report_updated"]
 
 def report_updated(result: Updated, as_json: bool) -> int:
     """Print it; returns the exit code."""
-    counts = {
-        name: getattr(result, name)
-        for name in (
-            *("unchanged", "new", "changed", "moved", "copied", "gone", "embedded", "named"),
-            "kept",
-        )
-    }
+    counts = {name: getattr(result, name) for name in _WORDS}
     failed = [str(error) for error in result.failed]
     away = "it is not there; what is known of its pictures was kept"
     failed += [f"{printable(str(path))}: {away}" for path in result.missing]

@@ -16,8 +16,9 @@ from kyara.encode.pipeline import EmbeddedPicture, embed_pictures
 from kyara.errors import PictureError, UsageError, printable
 from kyara.identify.gallery import Gallery
 from kyara.library.cast import CharacterFolder
+from kyara.library.roots import RootKind
 from kyara.library.said import Said, SaidOf, nothing_said
-from kyara.library.store import Library, RootKind
+from kyara.library.store import Library
 from kyara.pictures.find import find_pictures
 from kyara.types import Detection, Progress, silent
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from kyara.errors import PictureError, reason
 from kyara.library.database import Database
-from kyara.library.store import Root
+from kyara.library.roots import Root
 from kyara.pictures.find import find_pictures
 from kyara.pictures.state import FileState
 

@@ -10,7 +10,6 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
 from pathlib import Path
 from types import TracebackType
 
@@ -18,16 +17,16 @@ from kyara import detect
 from kyara.detect import Detector
 from kyara.encode.encoder import Encoder
 from kyara.errors import UsageError
-from kyara.library.cast import character_in
 from kyara.library.database import Database, create_database, open_database
-from kyara.library.decisions import Decisions, check_character_name, record
+from kyara.library.decisions import Decisions, record
 from kyara.library.figures import figures_of, said_of_figures, store_embeddings
 from kyara.library.log import Forget, Source
 from kyara.library.referred import References, read_references
+from kyara.library.roots import Root, RootKind
 from kyara.library.said import Said
 from kyara.types import Detection, FloatArray
 
-__all__ = ["Counts", "EncoderRecord", "Library", "References", "Root", "RootKind"]
+__all__ = ["Counts", "EncoderRecord", "Library", "References"]
 
 
 @dataclass(frozen=True)
@@ -42,46 +41,6 @@ class EncoderRecord:
     identity: str
     plugin: str
     dimension: int
-
-
-class RootKind(StrEnum):
-    """What a folder or file says of the pictures in it."""
-
-    PICTURES = "pictures"
-    """Nothing."""
-    CHARACTER = "character"
-    """They show one character."""
-    CAST = "cast"
-    """Each folder in it is named after the character that its pictures show."""
-
-
-@dataclass(frozen=True)
-class Root:
-    """A folder or file that was added, and that `update` looks at again.
-
-    Attributes:
-        path: absolute.
-        character: whom the pictures show, for a source of that kind.
-
-    Raises:
-        UsageError: no character can be called so.
-    """
-
-    path: Path
-    kind: RootKind = RootKind.PICTURES
-    character: str | None = None
-
-    def __post_init__(self) -> None:
-        if (self.character is not None) != (self.kind is RootKind.CHARACTER):
-            raise ValueError(f"expected a character for that kind only, got {self}")
-        if self.character is not None:
-            check_character_name(self.character)
-
-    def shows(self, path: Path) -> str | None:
-        """Whom it says that the picture at `path`, one of its own, shows."""
-        if self.kind is RootKind.CAST:
-            return character_in(self.path, path)
-        return self.character
 
 
 @dataclass(frozen=True)

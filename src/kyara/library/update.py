@@ -16,8 +16,9 @@ from kyara.encode.cache import EmbeddingCache
 from kyara.encode.encoder import Encoder
 from kyara.errors import PictureError, reason
 from kyara.library.intake import Found, Intake, Updated, batches
+from kyara.library.roots import Root, RootKind
 from kyara.library.scan import Seen, is_away, known_places, lost_places, scan
-from kyara.library.store import Library, Root, RootKind
+from kyara.library.store import Library
 from kyara.pictures.digest import digest_of_file
 from kyara.pictures.state import FileState
 from kyara.types import Progress, silent

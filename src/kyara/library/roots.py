@@ -1,0 +1,81 @@
+"""Roots: folders and files that were added to a library, and what they say of their pictures."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from kyara.errors import UsageError
+from kyara.files import is_folder
+from kyara.library.cast import character_in, read_cast
+from kyara.library.decisions import check_character_name
+
+__all__ = ["Root", "RootKind", "roots_at"]
+
+
+class RootKind(StrEnum):
+    """What a folder or file says of the pictures in it."""
+
+    PICTURES = "pictures"
+    """Nothing."""
+    CHARACTER = "character"
+    """They show one character."""
+    CAST = "cast"
+    """Each folder in it is named after the character that its pictures show."""
+
+
+@dataclass(frozen=True)
+class Root:
+    """A folder or file that was added, and that `update` looks at again.
+
+    Attributes:
+        path: absolute.
+        character: whom the pictures show, for a source of that kind.
+
+    Raises:
+        UsageError: no character can be called so.
+    """
+
+    path: Path
+    kind: RootKind = RootKind.PICTURES
+    character: str | None = None
+
+    def __post_init__(self) -> None:
+        if (self.character is not None) != (self.kind is RootKind.CHARACTER):
+            raise ValueError(f"expected a character for that kind only, got {self}")
+        if self.character is not None:
+            check_character_name(self.character)
+
+    def shows(self, path: Path) -> str | None:
+        """Whom it says that the picture at `path`, one of its own, shows."""
+        if self.kind is RootKind.CAST:
+            return character_in(self.path, path)
+        return self.character
+
+
+def roots_at(path: Path, *, character: str | None = None, cast: bool = False) -> list[Root]:
+    """What to add for a folder or file.
+
+    Args:
+        character: whom its pictures show, if that is one and the same.
+        cast: it is a folder with a folder for each character, or a JSON file that names the
+            folders.
+
+    Raises:
+        UsageError: there is nothing at `path`, it is no cast, or nobody can be called so.
+    """
+    if not cast:
+        kind = RootKind.PICTURES if character is None else RootKind.CHARACTER
+        roots = [Root(path.absolute(), kind, character)]
+    else:
+        folders = read_cast(path)
+        if is_folder(path):  # it may have further folders later
+            roots = [Root(path.absolute(), RootKind.CAST)]
+        else:
+            roots = [Root(f.folder.absolute(), RootKind.CHARACTER, f.name) for f in folders]
+    for root in roots:
+        if not os.path.lexists(root.path):
+            raise UsageError("there is no such file or folder", where=root.path)
+    return roots
