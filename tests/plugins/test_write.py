@@ -7,14 +7,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from kyara import files
-from kyara.errors import OutputError
+from kyara.errors import OutputError, PluginError
 from kyara.manifest import OpenSetSpec, identity_of, load_manifest, parameters_name
 from kyara.pictures.digest import digest_of_bytes
 from kyara.plugins import write
-from kyara.plugins.write import write_open_set
+from kyara.plugins.write import write_calibration, write_open_set
 from tests.conftest import MakePlugin
 from tests.support import lines_of
 
@@ -144,3 +145,19 @@ def test_an_old_one_that_stays_harms_nobody(plugin: Path, monkeypatch: pytest.Mo
     write_open_set(plugin, spec_of(NEW), NEW)
     assert held(plugin) == NEW
     assert identity(plugin) == before
+
+
+def test_a_calibration_takes_the_place_of_another(
+    tiny_plugin: Path, make_plugin: MakePlugin
+) -> None:
+    bare = make_plugin()
+    before = identity(bare)
+    calibration = load_manifest(tiny_plugin).calibration
+    assert calibration is not None
+    other = msgspec.structs.replace(calibration, data="other pictures")
+    for spec in (calibration, other):
+        write_calibration(bare, spec)
+        assert load_manifest(bare).calibration == spec
+    assert identity(bare) == before
+    with pytest.raises(PluginError):
+        write_calibration(bare / "nowhere", other)

@@ -252,16 +252,11 @@ def _hand_over(
 def _calibrate(
     directory: Path, encoder: Encoder, embedded: EmbeddedDataset, *, name: str, seed: int
 ) -> None:
-    import msgspec
-
     from kyara.evaluate.calibrate import calibrate
-    from kyara.files import writing
-    from kyara.manifest import load_manifest, save_manifest
+    from kyara.plugins.write import write_calibration
 
     spec = calibrate(embedded.sources, encoder, name=name, seed=seed)
-    manifest = msgspec.structs.replace(load_manifest(directory), calibration=spec)
-    with writing(directory):
-        save_manifest(manifest, directory)
+    write_calibration(directory, spec)
     click.echo(
         f"kyara: calibrated {encoder.name} on {spec.data}; thresholds: pair {spec.pair.threshold}, "
         f"any {spec.any.threshold}, avg {spec.avg.threshold}",

@@ -8,9 +8,27 @@ from pathlib import Path
 import msgspec
 
 from kyara.files import replaced, writing
-from kyara.manifest import OpenSetSpec, is_parameters_name, load_manifest, save_manifest
+from kyara.manifest import (
+    CalibrationSpec,
+    OpenSetSpec,
+    is_parameters_name,
+    load_manifest,
+    save_manifest,
+)
 
-__all__ = ["write_open_set"]
+__all__ = ["write_calibration", "write_open_set"]
+
+
+def write_calibration(directory: Path, spec: CalibrationSpec) -> None:
+    """Give the plugin in `directory` the calibration `spec`, in place of an earlier one.
+
+    Raises:
+        PluginError: there is no such plugin.
+        OutputError: it cannot be written; the plugin is as it was.
+    """
+    manifest = load_manifest(directory)
+    with writing(directory):
+        save_manifest(msgspec.structs.replace(manifest, calibration=spec), directory)
 
 
 def write_open_set(directory: Path, spec: OpenSetSpec, parameters: bytes) -> None:
