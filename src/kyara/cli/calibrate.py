@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from kyara.cli.console import progress
-from kyara.cli.judging import JudgeName
-from kyara.cli.options import PATH, encoder_options, open_cache, open_references, report_skipped
+from kyara.cli.options import PATH, ModelOptions, model_options, report_skipped
+from kyara.cli.references import JudgeName, ReferenceOptions
 
 if TYPE_CHECKING:
     from kyara.identify.own import Expectation, OwnCalibration
@@ -39,16 +39,14 @@ Example:
     help="As for `kyara sort`, and kept in the file.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print what is written instead of words.")
-@encoder_options
+@model_options
 def command(
     cast: Path | None,
     library: Path | None,
     out: Path | None,
     mode: str | None,
     as_json: bool,
-    plugin: str | None,
-    device: str,
-    no_cache: bool,
+    model: ModelOptions,
 ) -> int:
     """Fit the thresholds to your own characters, and say how often to expect errors.
 
@@ -58,15 +56,12 @@ def command(
     """
     import msgspec
 
-    from kyara.identify.default import choose_judge
     from kyara.identify.own import calibrate_own, save_own
 
-    with (
-        open_references(cast, library, plugin, device) as (references, encoder),
-        open_cache(no_cache) as cache,
-    ):
-        judge = choose_judge(encoder, mode).judge
-        known = references.embedded(encoder, cache, progress)
+    references = ReferenceOptions(cast, library, mode)
+    with references.opened(model) as (named, encoder), model.cache() as cache:
+        judge = references.rule(encoder).judge
+        known = named.embedded(encoder, cache, progress)
     calibration = calibrate_own(known.gallery, judge)
     if out is not None:
         save_own(calibration, out)

@@ -11,14 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from kyara.cli.console import progress
-from kyara.cli.options import (
-    PATH,
-    encoder_options,
-    open_cache,
-    open_encoder_for,
-    open_encoder_of,
-    report_skipped,
-)
+from kyara.cli.options import PATH, ModelOptions, model_options, report_skipped
 from kyara.errors import UsageError
 
 if TYPE_CHECKING:
@@ -52,16 +45,14 @@ Examples:
     help="Compare with the references of this library as well.",
 )
 @click.option("--character", metavar="NAME", help="Only with those of this character.")
-@encoder_options
+@model_options
 def command(
     pictures: tuple[Path, ...],
     as_json: bool,
     explain: Path | None,
     library: Path | None,
     character: str | None,
-    plugin: str | None,
-    device: str,
-    no_cache: bool,
+    model: ModelOptions,
 ) -> int:
     """Do these PICTURES show the same character?
 
@@ -82,15 +73,15 @@ def command(
         raise click.UsageError("--explain and --library exclude each other")
     references: list[EmbeddedPicture] = []
     if library is None:
-        encoder = open_encoder_for(plugin, device)
+        encoder = model.encoder()
     else:
-        encoder, references = _from_library(library, character, plugin, device)
+        encoder, references = _from_library(library, character, model)
     paths = _named(pictures, find_pictures(pictures))
     if len(paths) + len(references) < 2:
         raise UsageError("two pictures or more are needed", hint="kyara compare a.png b.png")
     if explain is not None:
         _check_explainable(explain, paths)
-    with open_cache(no_cache) as cache:
+    with model.cache() as cache:
         embedded = list(embed_pictures(paths, encoder, cache=cache))
     usable = [picture for picture in embedded if picture.error is None]
     usable += references if usable else []
@@ -112,14 +103,14 @@ def command(
 
 
 def _from_library(
-    path: Path, character: str | None, plugin: str | None, device: str
+    path: Path, character: str | None, model: ModelOptions
 ) -> tuple[Encoder, list[EmbeddedPicture]]:
     """The encoder of a library, and its references; the pictures are not needed."""
     from kyara.encode.pipeline import EmbeddedPicture
     from kyara.library.store import Library
 
     with Library.open(path) as library:
-        encoder = open_encoder_of(library, plugin, device)
+        encoder = model.encoder_of(library)
         name = None if character is None else library.decisions.find(character).name
         found = library.references()
     return encoder, [

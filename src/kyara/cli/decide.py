@@ -13,7 +13,7 @@ import click
 
 from kyara.cli.console import print_table
 from kyara.cli.decided import as_row, cells, in_words
-from kyara.cli.options import PATH, open_cache, open_encoder_of, report_skipped
+from kyara.cli.options import PATH, ModelOptions, report_skipped
 
 if TYPE_CHECKING:
     from kyara.encode.cache import EmbeddingCache
@@ -306,8 +306,9 @@ def _named(pictures: Sequence[Path], box: Box | None) -> list[Path]:
 
 @contextlib.contextmanager
 def _encoder_and_cache(library: Library) -> Iterator[tuple[Encoder, EmbeddingCache | None]]:
-    with open_cache(False) as cache:
-        yield open_encoder_of(library, None, "cpu"), cache
+    model = ModelOptions()
+    with model.cache() as cache:
+        yield model.encoder_of(library), cache
 
 
 def _report(spoken: Spoken, as_json: bool) -> int:

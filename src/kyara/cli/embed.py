@@ -10,7 +10,7 @@ import click
 
 from kyara.cli.console import progress
 from kyara.cli.main import EXIT_INTERRUPTED
-from kyara.cli.options import PATH, encoder_options, open_cache, open_encoder_for, report_skipped
+from kyara.cli.options import PATH, ModelOptions, model_options, report_skipped
 
 if TYPE_CHECKING:
     from kyara.encode.encoder import Encoder
@@ -35,15 +35,13 @@ Example:
 )
 @click.option("--overwrite", is_flag=True, help="Replace FILE.npz if it exists.")
 @click.option("--json", "as_json", is_flag=True, help="Print what was written as JSON.")
-@encoder_options
+@model_options
 def command(
     pictures: tuple[Path, ...],
     out: Path,
     overwrite: bool,
     as_json: bool,
-    plugin: str | None,
-    device: str,
-    no_cache: bool,
+    model: ModelOptions,
 ) -> int:
     """Write the embeddings of PICTURES (files or folders) for tools of your own.
 
@@ -65,10 +63,10 @@ def command(
         raise UsageError("this file exists", where=out, hint="choose another, or --overwrite")
     if not os.path.isdir(out.parent):  # noqa: PTH112 (Path.is_dir raises where it may not look)
         raise UsageError("there is no such folder", where=out.parent)
-    encoder = open_encoder_for(plugin, device)
+    encoder = model.encoder()
     paths = find_pictures(pictures)
     embedded = []
-    with open_cache(no_cache) as cache:
+    with model.cache() as cache:
         try:
             with progress("pictures", len(paths)) as tick:
                 for picture in embed_pictures(paths, encoder, cache=cache):

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 from kyara.cli.console import progress
-from kyara.cli.judging import JudgeName
-from kyara.cli.options import open_encoder_for, report_skipped
+from kyara.cli.options import ModelOptions, report_skipped
+from kyara.cli.references import JudgeName
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -208,7 +208,7 @@ def _open(
     by_directory: dict[Path, str] = {}
     for name in names:
         by_directory.setdefault(plugin_directory(name).resolve(), name)
-    opened = [open_encoder_for(os.fspath(directory), device) for directory in by_directory]
+    opened = [ModelOptions(os.fspath(place), device).encoder() for place in by_directory]
     chosen = parse_device(device)
     return opened + [baseline(name, chosen) for name in dict.fromkeys(baselines)]
 
@@ -230,7 +230,7 @@ def _open_miner(name: str, device: str) -> Encoder:
 
     if name in BASELINES:
         return baseline(name, parse_device(device))
-    return open_encoder_for(name, device)
+    return ModelOptions(name, device).encoder()
 
 
 def _hand_over(

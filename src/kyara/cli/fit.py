@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kyara.cli.console import progress
-from kyara.cli.options import open_encoder_for, report_skipped
+from kyara.cli.options import ModelOptions, report_skipped
 
 if TYPE_CHECKING:
     from kyara.encode.encoder import Encoder
@@ -89,7 +89,7 @@ def command(
     if load_manifest(plugin).embedding.similarity != "cosine":
         what = "an open-set judge is for a model that compares by the cosine"
         raise UsageError(what, where=plugin)
-    encoder = open_encoder_for(os.fspath(plugin.resolve()), device)
+    encoder = ModelOptions(os.fspath(plugin.resolve()), device).encoder()
     others, labelled = load_dataset(train), load_dataset(dev)
     learnt, judged = _embed(encoder, others), _embed(encoder, labelled)
     plda = fit_on(learnt.sources)
@@ -139,6 +139,7 @@ def _measure(
     from kyara.evaluate.report import save_report
     from kyara.evaluate.suite import measure
 
-    fitted = open_encoder_for(os.fspath(plugin.resolve()), device)  # as users get it now
+    # As users get it now.
+    fitted = ModelOptions(os.fspath(plugin.resolve()), device).encoder()
     protocols = [PROTOCOLS["open_set"](bootstrap)]
     save_report(measure([(fitted, embedded)], dataset, protocols, name=name, seed=seed), path)

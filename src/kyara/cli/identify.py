@@ -5,23 +5,15 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from kyara.cli.console import Tick, print_table, progress
-from kyara.cli.judging import rule_for
 from kyara.cli.main import EXIT_INTERRUPTED
-from kyara.cli.options import (
-    CAST_HELP,
-    encoder_options,
-    gallery_options,
-    open_cache,
-    open_references,
-    report_skipped,
-)
-from kyara.cli.taking import Taking, taking_options
+from kyara.cli.options import ModelOptions, model_options, report_skipped
+from kyara.cli.outputs import OutputOptions, output_options
+from kyara.cli.references import CAST_HELP, ReferenceOptions, reference_options
 from kyara.errors import KyaraError, UsageError, printable
 
 if TYPE_CHECKING:
@@ -41,7 +33,7 @@ Examples:
 
 @click.command("identify", epilog=EXAMPLE + CAST_HELP)
 @click.argument("pictures", nargs=-1, required=True, type=click.Path(readable=False))
-@gallery_options
+@reference_options
 @click.option(
     "--top",
     default=3,
@@ -59,28 +51,19 @@ Examples:
     help="References to name for each of these characters.",
 )
 @click.option("-0", "--null", "nul", is_flag=True, help="Paths on stdin end with NUL, not lines.")
-@click.option("--json", "output", flag_value="json", help="One JSON object per detection and line.")
-@click.option("--csv", "output", flag_value="csv", help="CSV, one row per detection.")
-@taking_options
-@encoder_options
+@click.option("--json", "form", flag_value="json", help="One JSON object per detection and line.")
+@click.option("--csv", "form", flag_value="csv", help="CSV, one row per detection.")
+@output_options
+@model_options
 def command(
     pictures: tuple[str, ...],
-    cast: Path | None,
-    library: Path | None,
-    mode: str | None,
-    threshold: float | None,
-    at_fpr: float | None,
-    always_name: bool,
-    calibration: Path | None,
+    references: ReferenceOptions,
     top: int,
     nearest: int,
     nul: bool,
-    output: str | None,
-    sidecars: tuple[str, ...],
-    report: Path | None,
-    plugin: str | None,
-    device: str,
-    no_cache: bool,
+    form: str | None,
+    outputs: OutputOptions,
+    model: ModelOptions,
 ) -> int:
     """Who is drawn in these PICTURES (files or folders)?
 
@@ -99,15 +82,12 @@ def command(
     listed = STDIN in pictures
     if nul and not listed:
         raise click.UsageError("-0 is about a list on stdin: name `-` as well")
-    printer = _Printer(output, top)
+    printer = _Printer(form, top)
     problems: list[KyaraError] = []
-    with (
-        open_references(cast, library, plugin, device) as (references, encoder),
-        open_cache(no_cache) as cache,
-    ):
-        rule = rule_for(encoder, mode, threshold, at_fpr, always_name, calibration)
-        taking = Taking(sidecars, report, encoder.id)
-        known = references.embedded(encoder, cache, progress)
+    with references.opened(model) as (named, encoder), model.cache() as cache:
+        rule = references.rule(encoder)
+        begun = outputs.begin(encoder.id)
+        known = named.embedded(encoder, cache, progress)
         batches = asked_for(pictures, nul=nul, skip=known.folders, complain=problems.append)
         try:
             for batch in batches:
@@ -121,10 +101,10 @@ def command(
                     nearest=nearest,
                     said_of=known.said,
                 )
-                with _bar(0 if listed else len(batch), output) as tick:
+                with _bar(0 if listed else len(batch), form) as tick:
                     for asked, answers in zip(batch, found, strict=True):
                         printer.show(asked, answers)
-                        taking.add(answers, asked.path, sidecars_at=[asked.path])
+                        begun.add(answers, asked.path, sidecars_at=[asked.path])
                         tick()
         except KeyboardInterrupt:
             printer.finish()
@@ -135,13 +115,13 @@ def command(
         raise UsageError("no pictures are here", where=pictures[0])
     total = printer.pictures + len(problems) + len(known.failed)
     problems = [*known.failed, *problems, *printer.errors]
-    taken = taking.finish()
-    return report_skipped([str(problem) for problem in problems], total) or taken
+    finished = begun.finish()
+    return report_skipped([str(problem) for problem in problems], total) or finished
 
 
-def _bar(total: int, output: str | None) -> AbstractContextManager[Tick]:
+def _bar(total: int, form: str | None) -> AbstractContextManager[Tick]:
     # Answers that run over the terminal are progress enough.
-    return progress("pictures", 0 if output and sys.stdout.isatty() else total)
+    return progress("pictures", 0 if form and sys.stdout.isatty() else total)
 
 
 class _Printer:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,14 +12,7 @@ import click
 
 from kyara.cli.console import progress
 from kyara.cli.library_file import check, export, info, json_option, library_file
-from kyara.cli.options import (
-    PATH,
-    encoder_options,
-    open_cache,
-    open_encoder_for,
-    open_encoder_of,
-    report_skipped,
-)
+from kyara.cli.options import PATH, ModelOptions, model_options, report_skipped
 from kyara.cli.updated import report_updated
 from kyara.errors import printable
 
@@ -71,7 +65,7 @@ def create(library: Path, as_json: bool, plugin: str | None) -> None:
     from kyara.library.store import Library
     from kyara.plugins.discover import DEFAULT_PLUGIN
 
-    encoder = open_encoder_for(plugin, "cpu")
+    encoder = ModelOptions(plugin).encoder()
     Library.create(library, encoder, plugin or DEFAULT_PLUGIN).close()
     if as_json:
         click.echo(json.dumps({"file": os.fspath(library), "encoder": encoder.id}))
@@ -98,16 +92,14 @@ Examples:
     help="Each folder in PICTURES is named after the character that its pictures show.",
 )
 @json_option
-@encoder_options
+@model_options
 def add(
     library: Path,
     pictures: tuple[Path, ...],
     character: str | None,
     cast: bool,
     as_json: bool,
-    plugin: str | None,
-    device: str,
-    no_cache: bool,
+    model: ModelOptions,
 ) -> int:
     """Add PICTURES (files or folders): as references of a character, of a cast, or unnamed.
 
@@ -120,8 +112,8 @@ def add(
     if cast and character is not None:
         raise click.UsageError("--character and --cast exclude each other")
     roots = [r for path in pictures for r in roots_at(path, character=character, cast=cast)]
-    with _writing(library) as opened, open_cache(no_cache) as cache:
-        encoder = open_encoder_of(opened, plugin, device)
+    with _writing(library) as opened, model.cache() as cache:
+        encoder = model.encoder_of(opened)
         result = add_roots(opened, roots, encoder, cache=cache, progress=progress)
     return report_updated(result, as_json)
 
@@ -141,15 +133,13 @@ Examples:
 )
 @click.option("--re-embed", is_flag=True, help="Change to the model that --plugin names.")
 @json_option
-@encoder_options
+@model_options
 def update(
     library: Path,
     read_all: bool,
     re_embed: bool,
     as_json: bool,
-    plugin: str | None,
-    device: str,
-    no_cache: bool,
+    model: ModelOptions,
 ) -> int:
     """Look again at everything that was added: what is new, changed, moved or gone?
 
@@ -159,13 +149,13 @@ def update(
     from kyara.library.update import embed_again
     from kyara.library.update import update as update_all
 
-    with _writing(library) as opened, open_cache(no_cache) as cache:
+    with _writing(library) as opened, model.cache() as cache:
         if re_embed:
-            chosen = plugin or opened.encoder.plugin
-            encoder = open_encoder_for(chosen, device)
+            chosen = model.plugin or opened.encoder.plugin
+            encoder = replace(model, plugin=chosen).encoder()
             result = embed_again(opened, encoder, chosen, cache=cache, progress=progress)
         else:
-            encoder = open_encoder_of(opened, plugin, device)
+            encoder = model.encoder_of(opened)
             result = update_all(opened, encoder, cache=cache, progress=progress, read_all=read_all)
     return report_updated(result, as_json)
 

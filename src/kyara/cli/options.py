@@ -1,136 +1,92 @@
-"""Options that several commands share, and opening what they name."""
+"""What several commands share: the options of the model, the cache, naming what was skipped."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 import click
 
-from kyara.cli.judging import judge_options
+from kyara.cli.groups import option_group
 
 if TYPE_CHECKING:
     from kyara.encode.cache import EmbeddingCache
     from kyara.encode.encoder import Encoder
-    from kyara.identify.references import References
     from kyara.library.store import Library
 
 __all__ = [
-    "CAST_HELP",
     "EXIT_SKIPPED",
     "PATH",
-    "encoder_options",
-    "gallery_options",
+    "ModelOptions",
+    "model_options",
     "open_cache",
-    "open_encoder_for",
-    "open_encoder_of",
-    "open_references",
     "report_skipped",
 ]
 
 PATH = click.Path(path_type=Path, readable=False)
 """Any path. Whether it can be read shows when it is: one bad picture does not stop the others."""
 
-CAST_HELP = """
-\b
-CAST is a folder with a folder of pictures per character, or a JSON file:
-    {"Yang_Wenli": "references/yang", "Reinhard": "references/reinhard"}
-"""
-
-F = TypeVar("F", bound=Callable[..., Any])
-
 EXIT_SKIPPED = 3
 
 
-def encoder_options(function: F) -> F:
-    """`--plugin`, `--device` and `--no-cache`."""
-    for option in (
-        click.option(
-            "--no-cache", is_flag=True, help="Neither use nor keep embeddings of earlier runs."
-        ),
-        click.option(
-            "--device",
-            default="cpu",
-            show_default=True,
-            metavar="DEVICE",
-            help="cpu, cuda or cuda:N.",
-        ),
-        click.option(
-            "--plugin",
-            default=None,
-            metavar="NAME-OR-DIR",
-            help="The model: a name from `kyara plugins`, or a plugin directory.",
-        ),
-    ):
-        function = option(function)
-    return function
+@dataclass(frozen=True)
+class ModelOptions:
+    """What `--plugin`, `--device` and `--no-cache` say.
 
-
-def gallery_options(function: F) -> F:
-    """`--refs`, `--library`, and the options of `kyara.cli.judging`."""
-    function = judge_options(function)
-    for option in (
-        click.option(
-            "--library",
-            metavar="FILE",
-            envvar="KYARA_LIBRARY",
-            type=PATH,
-            help="Instead: a library (see `kyara library`). Or set KYARA_LIBRARY.",
-        ),
-        click.option(
-            "--refs",
-            "cast",
-            metavar="CAST",
-            type=PATH,
-            help="The characters and their reference pictures.",
-        ),
-    ):
-        function = option(function)
-    return function
-
-
-def open_encoder_for(plugin: str | None, device: str) -> Encoder:
-    """The encoder that the options name."""
-    from kyara.encode.device import parse_device
-    from kyara.plugins.discover import DEFAULT_PLUGIN, open_encoder
-
-    return open_encoder(plugin or DEFAULT_PLUGIN, parse_device(device))
-
-
-def open_encoder_of(library: Library, plugin: str | None, device: str) -> Encoder:
-    """The encoder of a library; if the options name another, that is an error.
-
-    Raises:
-        UsageError: it is not the one that the library was made with.
+    Attributes:
+        plugin: None: the default one, or the one that a library was made with.
     """
-    encoder = open_encoder_for(plugin or library.encoder.plugin, device)
-    library.require(encoder)
-    return encoder
+
+    plugin: str | None = None
+    device: str = "cpu"
+    no_cache: bool = False
+
+    def encoder(self) -> Encoder:
+        """The encoder that they name."""
+        from kyara.encode.device import parse_device
+        from kyara.plugins.discover import DEFAULT_PLUGIN, open_encoder
+
+        return open_encoder(self.plugin or DEFAULT_PLUGIN, parse_device(self.device))
+
+    def encoder_of(self, library: Library) -> Encoder:
+        """The encoder of a library.
+
+        Raises:
+            UsageError: they name another.
+        """
+        encoder = ModelOptions(self.plugin or library.encoder.plugin, self.device).encoder()
+        library.require(encoder)
+        return encoder
+
+    def cache(self) -> AbstractContextManager[EmbeddingCache | None]:
+        """The user's cache, or None where it is not wanted or cannot be used."""
+        return open_cache(self.no_cache)
 
 
-@contextmanager
-def open_references(
-    cast: Path | None, library: Path | None, plugin: str | None, device: str
-) -> Iterator[tuple[References, Encoder]]:
-    """The references that `--refs` or `--library` names, and the encoder that goes with them.
-
-    Raises:
-        click.UsageError: neither is given.
-    """
-    from kyara.identify.references import CastReferences, LibraryReferences
-    from kyara.library.cast import read_cast
-    from kyara.library.store import Library
-
-    if cast is not None:  # also where KYARA_LIBRARY names a library: the option is nearer
-        encoder = open_encoder_for(plugin, device)
-        yield CastReferences(read_cast(cast)), encoder
-    elif library is not None:
-        with Library.open(library) as opened:
-            yield LibraryReferences(opened), open_encoder_of(opened, plugin, device)
-    else:
-        raise click.UsageError("give the references: --refs CAST or --library FILE")
+model_options = option_group(
+    "model",
+    ModelOptions,
+    click.option(
+        "--plugin",
+        default=None,
+        metavar="NAME-OR-DIR",
+        help="The model: a name from `kyara plugins`, or a plugin directory.",
+    ),
+    click.option(
+        "--device",
+        default="cpu",
+        show_default=True,
+        metavar="DEVICE",
+        help="cpu, cuda or cuda:N.",
+    ),
+    click.option(
+        "--no-cache", is_flag=True, help="Neither use nor keep embeddings of earlier runs."
+    ),
+)
+"""Hands `ModelOptions` over as `model`."""
 
 
 @contextmanager

@@ -12,18 +12,10 @@ from typing import TYPE_CHECKING
 import click
 
 from kyara.cli.console import print_table, progress
-from kyara.cli.judging import rule_for
 from kyara.cli.main import EXIT_INTERRUPTED
-from kyara.cli.options import (
-    CAST_HELP,
-    PATH,
-    encoder_options,
-    gallery_options,
-    open_cache,
-    open_references,
-    report_skipped,
-)
-from kyara.cli.taking import Taking, taking_options
+from kyara.cli.options import PATH, ModelOptions, model_options, report_skipped
+from kyara.cli.outputs import OutputOptions, Outputs, output_options
+from kyara.cli.references import CAST_HELP, ReferenceOptions, reference_options
 from kyara.errors import printable
 
 if TYPE_CHECKING:
@@ -47,7 +39,7 @@ ROWS_SHOWN = 60
 
 @click.command("sort", epilog=EXAMPLE + CAST_HELP)
 @click.argument("inbox", type=PATH)
-@gallery_options
+@reference_options
 @click.option(
     "--out",
     required=True,
@@ -67,29 +59,20 @@ ROWS_SHOWN = 60
     type=PATH,
     help="Write what would be done to FILE, for `kyara apply`; touch nothing else.",
 )
-@click.option("--json", "output", flag_value="json", help="One JSON object per figure and line.")
-@click.option("--csv", "output", flag_value="csv", help="CSV, one row per figure.")
-@taking_options
-@encoder_options
+@click.option("--json", "form", flag_value="json", help="One JSON object per figure and line.")
+@click.option("--csv", "form", flag_value="csv", help="CSV, one row per figure.")
+@output_options
+@model_options
 def command(
     inbox: Path,
-    cast: Path | None,
-    library: Path | None,
+    references: ReferenceOptions,
     out: Path,
-    mode: str | None,
-    threshold: float | None,
-    at_fpr: float | None,
-    always_name: bool,
-    calibration: Path | None,
     action: str,
     dry_run: bool,
     plan_file: Path | None,
-    output: str | None,
-    sidecars: tuple[str, ...],
-    report: Path | None,
-    plugin: str | None,
-    device: str,
-    no_cache: bool,
+    form: str | None,
+    outputs: OutputOptions,
+    model: ModelOptions,
 ) -> int:
     """Sort the pictures in INBOX into a folder per character.
 
@@ -108,13 +91,10 @@ def command(
     if plan_file is not None:
         dry_run = True
         require_new(plan_file)
-    with (
-        open_references(cast, library, plugin, device) as (references, encoder),
-        open_cache(no_cache) as cache,
-    ):
-        rule = rule_for(encoder, mode, threshold, at_fpr, always_name, calibration)
-        request = SortRequest(inbox, references, out, rule, Action(action), dry_run)
-        taking = Taking(sidecars, report, encoder.id)
+    with references.opened(model) as (known, encoder), model.cache() as cache:
+        rule = references.rule(encoder)
+        request = SortRequest(inbox, known, out, rule, Action(action), dry_run)
+        begun = outputs.begin(encoder.id)
         try:
             result = sort_pictures(request, encoder, cache=cache, progress=progress)
         except KeyboardInterrupt:
@@ -123,17 +103,17 @@ def command(
     if plan_file is not None:
         save_plan(result.plan, plan_file)
         click.echo(printable(f"kyara: next: kyara apply {plan_file}"), err=True)
-    code = report_sorted(result, output, dry_run=dry_run)
+    code = report_sorted(result, form, dry_run=dry_run)
     if code == EXIT_INTERRUPTED:
         return code
     for _, group in groupby(result.answers, key=lambda one: one[0].path):
-        _take(taking, list(group), dry_run=dry_run)
-    taken = taking.finish()
-    return code or taken
+        _hand_over(begun, list(group), dry_run=dry_run)
+    finished = begun.finish()
+    return code or finished
 
 
-def _take(
-    taking: Taking, figures: Sequence[tuple[Answer, Operation | None]], *, dry_run: bool
+def _hand_over(
+    outputs: Outputs, figures: Sequence[tuple[Answer, Operation | None]], *, dry_run: bool
 ) -> None:
     """The answers for one picture, with sidecars wherever it lies now."""
     from kyara.organise.plan import Action, Status
@@ -141,11 +121,11 @@ def _take(
     answers = [answer for answer, _ in figures]
     done = dict.fromkeys(o for _, o in figures if o is not None and o.status is not Status.FAILED)
     if dry_run or not done:
-        taking.add(answers, answers[0].path)
+        outputs.add(answers, answers[0].path)
         return
     moved = [operation.target for operation in done if operation.action is Action.MOVE]
     home = (moved or [next(iter(done)).target])[0]
-    taking.add(
+    outputs.add(
         answers,
         home,
         sidecars_at=[operation.target for operation in done],

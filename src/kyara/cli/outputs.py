@@ -2,60 +2,75 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 import click
 
 from kyara.cli.console import progress
+from kyara.cli.groups import option_group
 from kyara.cli.options import EXIT_SKIPPED, PATH
 
 if TYPE_CHECKING:
     from kyara.identify.answer import Answer
     from kyara.results.report import Answered
 
-__all__ = ["Taking", "taking_options"]
-
-F = TypeVar("F", bound=Callable[..., Any])
+__all__ = ["OutputOptions", "Outputs", "output_options"]
 
 
-def taking_options(function: F) -> F:
-    """`--sidecar` and `--report`."""
-    for option in (
-        click.option(
-            "--report",
-            metavar="FILE.html",
-            type=PATH,
-            help="Also write a page with thumbnails by character, the doubtful first.",
-        ),
-        click.option(
-            "--sidecar",
-            "sidecars",
-            multiple=True,
-            type=click.Choice(["txt", "json", "xmp"]),
-            help="Also write who is in it beside each picture: tags for hydrus (txt, json), "
-            "or keywords and face regions for photo managers (xmp). May be given repeatedly.",
-        ),
-    ):
-        function = option(function)
-    return function
+@dataclass(frozen=True)
+class OutputOptions:
+    """What `--sidecar` and `--report` say."""
+
+    sidecars: tuple[str, ...] = ()
+    report: Path | None = None
+
+    def begin(self, encoder_id: str) -> Outputs:
+        """What writes them.
+
+        Raises:
+            UsageError: the report cannot go there.
+        """
+        return Outputs(self, encoder_id)
 
 
-class Taking:
+output_options = option_group(
+    "outputs",
+    OutputOptions,
+    click.option(
+        "--sidecar",
+        "sidecars",
+        multiple=True,
+        type=click.Choice(["txt", "json", "xmp"]),
+        help="Also write who is in it beside each picture: tags for hydrus (txt, json), "
+        "or keywords and face regions for photo managers (xmp). May be given repeatedly.",
+    ),
+    click.option(
+        "--report",
+        metavar="FILE.html",
+        type=PATH,
+        help="Also write a page with thumbnails by character, the doubtful first.",
+    ),
+)
+"""Hands `OutputOptions` over as `outputs`."""
+
+
+class Outputs:
     """Writes what was asked for, as answers come, and at the end.
 
     Raises:
         UsageError: the report cannot go there.
     """
 
-    def __init__(self, sidecars: Sequence[str], report: Path | None, encoder_id: str) -> None:
-        if report is not None:
+    def __init__(self, options: OutputOptions, encoder_id: str) -> None:
+        if options.report is not None:
             from kyara.results.report import check_report_place
 
-            check_report_place(report)
-        self._sidecars = sidecars
-        self._report = report
+            check_report_place(options.report)
+        self._sidecars = options.sidecars
+        self._report = options.report
         self._encoder_id = encoder_id
         self._answered: list[Answered] = []
         self._written = 0

@@ -1,0 +1,156 @@
+"""Options that say who can be the answer, who judges, and when a picture is `unknown`: for the
+commands that identify."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from kyara.cli.groups import option_group
+from kyara.cli.options import PATH
+
+if TYPE_CHECKING:
+    from kyara.cli.options import ModelOptions
+    from kyara.encode.encoder import Encoder
+    from kyara.identify.judge import Rule
+    from kyara.identify.references import References
+
+__all__ = ["CAST_HELP", "JudgeName", "ReferenceOptions", "reference_options"]
+
+CAST_HELP = """
+\b
+CAST is a folder with a folder of pictures per character, or a JSON file:
+    {"Yang_Wenli": "references/yang", "Reinhard": "references/reinhard"}
+"""
+
+
+class JudgeName(click.types.StringParamType):
+    """The name of a judge; `kyara.identify.default` knows which there are."""
+
+    name = "judge"
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str:  # noqa: ARG002
+        from kyara.identify.default import JUDGES
+
+        return f"[{'|'.join(JUDGES)}]"
+
+
+class _Rate(click.FloatRange):
+    """`5%` or `0.05`."""
+
+    name = "rate"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        text = str(value).strip()
+        try:
+            rate = float(text[:-1]) / 100 if text.endswith("%") else float(text)
+        except ValueError:
+            rate = -1.0
+        if not 0.01 <= rate <= 0.1:
+            self.fail("expected a rate from 1% to 10%", param, ctx)
+        return rate
+
+
+@dataclass(frozen=True)
+class ReferenceOptions:
+    """What `--refs`, `--library`, `--mode`, `--threshold`, `--at-fpr`, `--always-name` and
+    `--calibration` say."""
+
+    cast: Path | None = None
+    library: Path | None = None
+    mode: str | None = None
+    threshold: float | None = None
+    at_fpr: float | None = None
+    always_name: bool = False
+    calibration: Path | None = None
+
+    @contextmanager
+    def opened(self, model: ModelOptions) -> Iterator[tuple[References, Encoder]]:
+        """The references that they name, and the encoder that goes with them.
+
+        Raises:
+            click.UsageError: they name none.
+        """
+        from kyara.identify.references import CastReferences, LibraryReferences
+        from kyara.library.cast import read_cast
+        from kyara.library.store import Library
+
+        if self.cast is not None:  # also where KYARA_LIBRARY names a library: this is nearer
+            encoder = model.encoder()
+            yield CastReferences(read_cast(self.cast)), encoder
+        elif self.library is not None:
+            with Library.open(self.library) as opened:
+                yield LibraryReferences(opened), model.encoder_of(opened)
+        else:
+            raise click.UsageError("give the references: --refs CAST or --library FILE")
+
+    def rule(self, encoder: Encoder) -> Rule:
+        """Who judges, and from which score on a character is known."""
+        from kyara.identify.default import choose_judge
+        from kyara.identify.own import load_own
+
+        own = None if self.calibration is None else load_own(self.calibration, encoder)
+        return choose_judge(
+            encoder,
+            self.mode,
+            threshold=self.threshold,
+            at_fpir=self.at_fpr,
+            always_name=self.always_name,
+            own=own,
+        )
+
+
+reference_options = option_group(
+    "references",
+    ReferenceOptions,
+    click.option(
+        "--refs",
+        "cast",
+        metavar="CAST",
+        type=PATH,
+        help="The characters and their reference pictures.",
+    ),
+    click.option(
+        "--library",
+        metavar="FILE",
+        envvar="KYARA_LIBRARY",
+        type=PATH,
+        help="Instead: a library (see `kyara library`). Or set KYARA_LIBRARY.",
+    ),
+    click.option(
+        "--mode",
+        type=JudgeName(),
+        help="Judge by the most similar reference, by the average over all, or by the "
+        "model's open-set judge. Default: plda if the model has one and no --threshold "
+        "is given, otherwise any.",
+    ),
+    click.option(
+        "--threshold",
+        type=float,
+        metavar="SCORE",
+        help="Best scores below this are `unknown`; default: the model's own.",
+    ),
+    click.option(
+        "--at-fpr",
+        type=_Rate(0.01, 0.1),
+        metavar="RATE",
+        help="So strict that about this share of the strangers gets a name: 1% to 10%. "
+        "Needs --calibration (there the default is 10%), or a model with an open-set judge "
+        "(there a name is given where known is more likely than unknown).",
+    ),
+    click.option("--always-name", is_flag=True, help="Never answer `unknown`."),
+    click.option(
+        "--calibration",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="Thresholds for your own characters, from `kyara calibrate`.",
+    ),
+)
+"""Hands `ReferenceOptions` over as `references`."""
