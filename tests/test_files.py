@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from kyara.errors import DataError, KyaraError, OutputError, PluginError
-from kyara.files import new_file, put_in_place, reading, replaced, writing
+from kyara.files import is_folder, new_file, put_in_place, reading, replaced, writing
 
 Place = Callable[[Path], AbstractContextManager[Path]]
 
@@ -152,3 +152,14 @@ def test_an_error_without_the_systems_words_is_not_none(error: OSError, said: st
 def test_other_errors_pass() -> None:
     with pytest.raises(KeyError), reading("a"):
         raise KeyError
+
+
+def test_a_folder_is_one_also_through_a_link(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    (tmp_path / "link").symlink_to(tmp_path)
+    (tmp_path / "circle").symlink_to("circle")
+    assert is_folder(tmp_path)
+    assert is_folder(os.fspath(tmp_path / "link"))
+    too_long, no_name = "x" * 5000, "a\0b"
+    for name in ("file", "nowhere", "circle", "file/below", too_long, no_name):
+        assert not is_folder(tmp_path / name)

@@ -13,6 +13,7 @@ from kyara.encode.cache import EmbeddingCache, digest_with
 from kyara.encode.encoder import Encoder
 from kyara.encode.pipeline import embed_pictures
 from kyara.errors import PictureError, UsageError
+from kyara.files import is_folder
 from kyara.identify.answer import Answer, answer_pictures
 from kyara.identify.judge import Rule
 from kyara.identify.references import References
@@ -187,7 +188,7 @@ def _check_places(request: SortRequest) -> None:
         raise UsageError("there is no such file or folder", where=request.inbox)
     if inbox == out:
         raise UsageError("the results cannot go to the inbox itself", where=request.out)
-    if os.path.lexists(out) and not os.path.isdir(out):  # noqa: PTH112 (see find_pictures)
+    if os.path.lexists(out) and not is_folder(out):
         raise UsageError("this is a file, where a folder is needed", where=request.out)
 
 

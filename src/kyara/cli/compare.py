@@ -13,6 +13,7 @@ import click
 from kyara.cli.console import progress
 from kyara.cli.options import PATH, ModelOptions, model_options, report_skipped
 from kyara.errors import UsageError
+from kyara.files import is_folder
 
 if TYPE_CHECKING:
     from kyara.encode.encoder import Encoder
@@ -124,7 +125,7 @@ def _from_library(
 
 def _named(given: Sequence[Path], found: list[Path]) -> list[Path]:
     # The same picture named twice is compared with itself, as asked.
-    return list(given) if not any(map(os.path.isdir, given)) else found
+    return list(given) if not any(map(is_folder, given)) else found
 
 
 class _Pair(NamedTuple):
@@ -163,7 +164,7 @@ def _check_explainable(target: Path, paths: Sequence[Path]) -> None:
         raise UsageError("--explain is about two pictures", hint=f"{len(paths)} were named")
     if os.path.lexists(target):
         raise UsageError("this file exists", where=target, hint="choose another name")
-    if not os.path.isdir(target.parent):  # noqa: PTH112 (Path.is_dir raises where it may not look)
+    if not is_folder(target.parent):
         raise UsageError("there is no such folder", where=target.parent)
 
 

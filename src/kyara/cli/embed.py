@@ -57,11 +57,12 @@ def command(
     """
     from kyara.encode.pipeline import embed_pictures
     from kyara.errors import UsageError
+    from kyara.files import is_folder
     from kyara.pictures.find import find_pictures
 
     if os.path.lexists(out) and not overwrite:
         raise UsageError("this file exists", where=out, hint="choose another, or --overwrite")
-    if not os.path.isdir(out.parent):  # noqa: PTH112 (Path.is_dir raises where it may not look)
+    if not is_folder(out.parent):
         raise UsageError("there is no such folder", where=out.parent)
     encoder = model.encoder()
     paths = find_pictures(pictures)

@@ -29,7 +29,7 @@ COMMANDS = {
     "fit": "Teach a model who is unknown.",
     "train": "Train a model.",
     "export": "Turn a training run into a plugin.",
-    "convert": "Turn a checkpoint of Kyara's forerunner into a plugin.",
+    "convert": "Turn a model that others made into a plugin.",
 }
 EXIT_INTERRUPTED = 130
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)

@@ -16,6 +16,7 @@ from kyara.cli.console import print_table, progress
 from kyara.cli.main import EXIT_INTERRUPTED
 from kyara.cli.options import EXIT_SKIPPED, PATH
 from kyara.errors import DataError, UsageError, printable
+from kyara.files import is_folder
 
 if TYPE_CHECKING:
     from kyara.organise.journal import JournalRecord
@@ -54,7 +55,7 @@ def _journals(place: Path) -> list[JournalRecord]:
     from kyara.organise.journal import read_journal
     from kyara.organise.undo import plans_to_undo
 
-    if os.path.lexists(place) and not os.path.isdir(place):  # noqa: PTH112 (see find_pictures)
+    if os.path.lexists(place) and not is_folder(place):
         return [read_journal(place)]
     _all_journals(place)  # complains if there are none
     return plans_to_undo(place)

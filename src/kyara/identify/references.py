@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +13,7 @@ from kyara.encode.cache import EmbeddingCache
 from kyara.encode.encoder import Encoder
 from kyara.encode.pipeline import EmbeddedPicture, embed_pictures
 from kyara.errors import PictureError, UsageError, printable
+from kyara.files import is_folder
 from kyara.identify.gallery import Gallery
 from kyara.library.cast import CharacterFolder
 from kyara.library.roots import RootKind
@@ -127,7 +127,7 @@ class LibraryReferences:
     def folders(self) -> list[Path]:
         """Those that were added as a character's, or as a cast, and are there."""
         roots = (root.path for root in self.library.roots() if root.kind is not RootKind.PICTURES)
-        return [path for path in roots if os.path.isdir(path)]  # noqa: PTH112 (see find_pictures)
+        return [path for path in roots if is_folder(path)]
 
     def said(self, digest: bytes, detections: Sequence[Detection]) -> list[Said]:
         """What a person, or an import, said of them."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kyara.errors import UsageError
-from kyara.files import reading
+from kyara.files import is_folder, reading
 from kyara.names import check_name
 
 __all__ = ["CharacterFolder", "character_in", "folders_in", "read_cast"]
@@ -31,7 +31,7 @@ def read_cast(path: Path) -> list[CharacterFolder]:
     Raises:
         UsageError: missing, empty, not as described, or with a name that cannot be a folder's.
     """
-    if os.path.isdir(path):  # noqa: PTH112 (Path.is_dir raises on what the system refuses)
+    if is_folder(path):
         cast = _read_folder(path)
     elif os.path.isfile(path):  # noqa: PTH113
         cast = _read_json(path)
@@ -52,8 +52,7 @@ def folders_in(path: Path) -> list[Path]:
     Raises:
         OSError: it cannot be listed.
     """
-    # os.path, for Path.is_dir raises on what the system refuses.
-    return [child for child in sorted(path.iterdir()) if os.path.isdir(child)]  # noqa: PTH112
+    return [child for child in sorted(path.iterdir()) if is_folder(child)]
 
 
 def character_in(cast: Path, picture: Path) -> str | None:

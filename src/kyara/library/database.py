@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import quote
 
 from kyara.errors import DataError, KyaraError, OutputError, UsageError, reason
-from kyara.files import part_beside, put_in_place, writing
+from kyara.files import is_folder, part_beside, put_in_place, writing
 from kyara.library.schema import APPLICATION_ID, VERSION, migrate
 
 __all__ = ["Database", "create_database", "open_database"]
@@ -133,7 +133,7 @@ def create_database(path: Path) -> Iterator[Database]:
     """
     if os.path.lexists(path):
         raise UsageError("this file exists", where=path, hint="choose another name")
-    if not os.path.isdir(path.parent):  # noqa: PTH112 (Path.is_dir raises where it may not look)
+    if not is_folder(path.parent):
         raise UsageError("there is no such folder", where=path.parent)
     with part_beside(path) as part:
         try:

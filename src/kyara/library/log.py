@@ -188,8 +188,12 @@ def append(
     database.run(
         "INSERT INTO decisions (id, time, source, kind, payload, undoes) VALUES (?, ?, ?, ?, ?, ?)",
         (
-            *(decision.id, time, source.value, decision.kind),
-            *(msgspec.json.encode(payload).decode(), undoes),
+            decision.id,
+            time,
+            source.value,
+            decision.kind,
+            msgspec.json.encode(payload).decode(),
+            undoes,
         ),
     )
     return decision

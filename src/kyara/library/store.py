@@ -17,6 +17,7 @@ from kyara import detect
 from kyara.detect import Detector
 from kyara.encode.encoder import Encoder
 from kyara.errors import UsageError
+from kyara.files import is_folder
 from kyara.library.database import Database, create_database, open_database
 from kyara.library.decisions import Decisions, record
 from kyara.library.figures import figures_of, said_of_figures, store_embeddings
@@ -152,7 +153,7 @@ class Library:
     def use(self, encoder: Encoder, plugin: str, detector: Detector) -> None:
         """Make `encoder` and `detector` the library's, within the caller's transaction.
         Embeddings of another encoder stay in the file, but nothing is answered from them."""
-        place = plugin if not os.path.isdir(plugin) else os.path.abspath(plugin)  # noqa: PTH112
+        place = plugin if not is_folder(plugin) else os.path.abspath(plugin)
         self.database.run(
             "INSERT INTO encoders (identity, plugin, dimension) VALUES (?, ?, ?)"
             " ON CONFLICT (identity) DO UPDATE SET plugin = excluded.plugin",

@@ -18,7 +18,7 @@ from typing import Annotated, Final, Literal
 import msgspec
 
 from kyara.errors import DataError, KyaraError, OutputError, reason
-from kyara.files import new_file, reading, writing
+from kyara.files import is_folder, new_file, reading, writing
 from kyara.organise.files import below
 from kyara.organise.plan import Action, Operation, Plan, Status
 from kyara.organise.records import as_text, check_version
@@ -83,7 +83,7 @@ def require_new(path: Path) -> None:
     """
     if os.path.lexists(path):
         raise OutputError("this file exists", where=path, hint="choose another")
-    if not os.path.isdir(path.parent):  # noqa: PTH112 (Path.is_dir raises where it may not look)
+    if not is_folder(path.parent):
         raise OutputError("there is no such folder", where=path.parent)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from kyara.errors import PictureError, reason
+from kyara.files import is_folder
 
 __all__ = ["SUFFIXES", "find_pictures", "is_picture_name"]
 
@@ -50,7 +51,7 @@ def find_pictures(
     skipped = {os.path.realpath(folder) for folder in skip}
     found: dict[Path, None] = {}
     for path in map(Path, paths):
-        if os.path.isdir(path):  # noqa: PTH112 (Path.is_dir raises where it may not look)
+        if is_folder(path):
             found.update(dict.fromkeys(_walk(path, skipped, frozenset())))
         else:
             found[path] = None

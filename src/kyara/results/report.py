@@ -20,7 +20,7 @@ from typing import TypeVar
 
 from kyara.encode.pipeline import worker_count
 from kyara.errors import UsageError
-from kyara.files import new_file, replaced, writing
+from kyara.files import is_folder, new_file, replaced, writing
 from kyara.identify.answer import UNKNOWN, Answer
 from kyara.results.text import as_text
 from kyara.results.thumbnails import Thumbnail, thumbnail
@@ -91,7 +91,7 @@ def check_report_place(path: Path) -> None:
     Raises:
         UsageError: there is no such folder, or another file than an earlier report is there.
     """
-    if not os.path.isdir(path.parent):  # noqa: PTH112 (Path.is_dir raises where it may not look)
+    if not is_folder(path.parent):
         raise UsageError("there is no such folder", where=path.parent)
     if os.path.lexists(path) and not _is_report(path):
         raise UsageError("this is no report of Kyara", where=path, hint="choose another name")
