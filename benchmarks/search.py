@@ -129,7 +129,7 @@ def made_gallery(
     own = rng.integers(0, c, options.probes)
     noise = rng.standard_normal((options.probes, d), dtype=np.float32)
     probes = unit(centres[own] + noise * np.float32(1.5 / d**0.5))
-    names = tuple(str(n) for n in range(c))
+    names = tuple(f"{n:09}" for n in range(c))
     starts = np.arange(0, c * r, r)
     nowhere = Path(os.devnull)
     return Gallery(encoder.id, names, embeddings, starts, (nowhere,) * (c * r)), probes, own

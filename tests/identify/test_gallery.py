@@ -149,3 +149,25 @@ def test_embeddings_of_two_encoders_are_never_mixed(encoder: Encoder) -> None:
 def test_a_gallery_without_references_is_refused() -> None:
     with pytest.raises(UsageError, match="no references"):
         Gallery.build("e", [])
+
+
+@pytest.mark.parametrize(
+    ("names", "starts", "references", "message"),
+    [
+        (("b", "a"), [0, 1], 2, "sorted names"),
+        (("a", "a"), [0, 1], 2, "sorted names"),
+        (("a", "b"), [0], 2, "2 starts"),
+        (("a", "b"), [1, 2], 3, "in its place"),
+        (("a", "b"), [0, 0], 2, "in its place"),
+        (("a", "b"), [0, 2], 2, "in its place"),
+        (("a", "b"), [0, 1], 3, "embeddings"),
+        ((), [], 2, "in its place"),
+    ],
+)
+def test_a_gallery_is_sound(
+    names: tuple[str, ...], starts: list[int], references: int, message: str
+) -> None:
+    rows = np.eye(2 if "embeddings" in message else references, dtype=np.float32)
+    paths = (Path("a.png"),) * references
+    with pytest.raises(ValueError, match=message):
+        Gallery("tiny", names, rows, np.asarray(starts, dtype=np.intp), paths)

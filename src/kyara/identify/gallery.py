@@ -6,6 +6,7 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import TypeAlias
 
@@ -33,6 +34,9 @@ class Gallery:
         embeddings: shape (n, d), sorted by character.
         starts: index of each character's first reference, shape (c,).
         paths: the picture of each reference, length n.
+
+    Raises:
+        ValueError: these do not go together.
     """
 
     encoder: str
@@ -40,6 +44,19 @@ class Gallery:
     embeddings: FloatArray
     starts: Indices
     paths: tuple[Path, ...]
+
+    def __post_init__(self) -> None:
+        references, characters = len(self.paths), len(self.characters)
+        if self.embeddings.ndim != 2 or len(self.embeddings) != references:
+            shape = self.embeddings.shape
+            raise ValueError(f"expected ({references}, d) embeddings, got {shape}")
+        if self.starts.shape != (characters,):
+            raise ValueError(f"expected {characters} starts, got shape {self.starts.shape}")
+        if any(a >= b for a, b in pairwise(self.characters)):
+            raise ValueError("expected sorted names, each of them once")
+        bounds = np.append(self.starts, references)
+        if bounds[0] != 0 or (np.diff(bounds) <= 0).any():
+            raise ValueError("expected references of every character, in its place")
 
     @classmethod
     def build(cls, encoder: str, references: Sequence[tuple[str, Path, FloatArray]]) -> Gallery:
