@@ -59,7 +59,7 @@ def test_pictures_are_filed_by_character(
     assert not result.interrupted
     for answer, operation in result.answers:
         assert operation is not None
-        assert operation.status is Status.NEW
+        assert operation.status is Status.DONE
         assert operation.target.parent.name == answer.character
         assert operation.source == answer.path
 
@@ -123,7 +123,7 @@ def test_interrupted_it_returns_what_was_done(
     assert result.interrupted
     assert len(result.answers) == 7
     done = [operation for _, operation in result.answers if operation is not None]
-    assert [operation.status for operation in done] == [Status.NEW] * 3
+    assert [operation.status for operation in done] == [Status.DONE] * 3
     assert all(operation.target.exists() for operation in done)
     monkeypatch.undo()
     again = sort_pictures(request_of(), encoder)

@@ -171,7 +171,7 @@ def carry_out(
         interrupted = True
     if cache is not None:
         # So that the next run knows what lies there without reading it.
-        made = [o for o in done if o.status is Status.NEW and o.target.exists()]
+        made = [o for o in done if o.status is Status.DONE and o.target.exists()]
         cache.remember([(FileState.of(o.target), o.digest) for o in made])
     return done, interrupted
 

@@ -32,7 +32,9 @@ def out(tmp_path: Path) -> Path:
     return tmp_path / "out"
 
 
-def operation(action: Action, source: Path, target: Path, status: Status = Status.NEW) -> Operation:
+def operation(
+    action: Action, source: Path, target: Path, status: Status = Status.TO_DO
+) -> Operation:
     return Operation(action, source, target, b"digest", status)
 
 
@@ -62,7 +64,7 @@ def test_the_picture_is_at_the_target_with_its_time_and_mode(
     source: Path, out: Path, action: Action
 ) -> None:
     done = apply_one(action, source, out / "ruby" / "a.png")
-    assert (done.status, done.error) == (Status.NEW, None)
+    assert (done.status, done.error) == (Status.DONE, None)
     assert files(out) == {"ruby/a.png"}
     status = done.target.stat()
     assert done.target.read_bytes() == DATA
@@ -117,7 +119,7 @@ def test_file_systems_without_hard_links(
 ) -> None:
     monkeypatch.setattr(os, "link", fail_with(errno.EPERM))
     done = apply_one(action, source, out / "ruby" / "a.png")
-    assert done.status is Status.NEW
+    assert done.status is Status.DONE
     assert done.target.read_bytes() == DATA
     assert files(out) == {"ruby/a.png"}
     assert source.exists() == (action is Action.COPY)
@@ -135,7 +137,7 @@ def test_links_to_another_disk_are_refused_with_advice(
 def test_moving_a_link_leaves_the_picture_that_it_leads_to(source: Path, out: Path) -> None:
     alias = source.with_name("alias.png")
     alias.symlink_to("a.png")
-    assert apply_one(Action.MOVE, alias, out / "alias.png").status is Status.NEW
+    assert apply_one(Action.MOVE, alias, out / "alias.png").status is Status.DONE
     assert not alias.is_symlink()
     assert source.read_bytes() == (out / "alias.png").read_bytes() == DATA
     assert not (out / "alias.png").is_symlink()
@@ -194,7 +196,7 @@ def test_a_copy_that_breaks_off_leaves_nothing(
 def test_one_that_fails_does_not_stop_the_others(source: Path, out: Path) -> None:
     gone = source.with_name("gone.png")
     plan = [operation(Action.COPY, path, out / path.name) for path in (gone, source)]
-    assert [done.status for done in apply_all(plan, out)] == [Status.FAILED, Status.NEW]
+    assert [done.status for done in apply_all(plan, out)] == [Status.FAILED, Status.DONE]
     assert files(out) == {"a.png"}
 
 
@@ -226,7 +228,7 @@ def test_a_twin_is_not_called_there_when_the_first_did_not_get_there(
         operation(Action.COPY, gone, out / "a.png"),
         operation(Action.COPY, source, out / "a.png", Status.THERE),
     ]
-    assert [done.status for done in apply_all(plan, out)] == [Status.FAILED, Status.NEW]
+    assert [done.status for done in apply_all(plan, out)] == [Status.FAILED, Status.DONE]
     assert (out / "a.png").read_bytes() == DATA
 
 

@@ -46,7 +46,7 @@ def write(plan: list[Operation], made: list[tuple[str, bytes, str]]) -> None:
     """Carry the plan out, as simply as can be."""
     content = {Path(path): data for path, data, _ in made}
     for operation in plan:
-        if operation.status is Status.NEW:
+        if operation.status is Status.TO_DO:
             operation.target.parent.mkdir(parents=True, exist_ok=True)
             assert not operation.target.exists()
             operation.target.write_bytes(content[operation.source])
@@ -101,13 +101,13 @@ def plan_of(root: Path, *pictures: tuple[str, bytes]) -> list[Operation]:
 
 
 def names(plan: list[Operation]) -> list[tuple[str, str]]:
-    return [(operation.target.name, operation.status.value) for operation in plan]
+    return [(operation.target.name, operation.status.word) for operation in plan]
 
 
 def test_a_picture_keeps_its_name(tmp_path: Path) -> None:
     (operation,) = plan_of(tmp_path, ("in/a b.png", b"one"))
     assert operation.target == tmp_path / "ruby" / "a b.png"
-    assert operation.status is Status.NEW
+    assert operation.status is Status.TO_DO
     assert list(tmp_path.iterdir()) == []  # planning makes nothing
 
 

@@ -27,7 +27,7 @@ NAMES = (
 
 
 def plan_of(source: Path, target: Path, root: Path, action: Action = Action.COPY) -> Plan:
-    return Plan(root, (Operation(action, source, target, DIGEST, Status.NEW),), source.parent)
+    return Plan(root, (Operation(action, source, target, DIGEST, Status.TO_DO),), source.parent)
 
 
 @settings(deadline=None, max_examples=50)
@@ -40,6 +40,12 @@ def test_it_comes_back_as_it_was(name: str, folder: str, action: Action) -> None
         save_plan(plan, Path(made) / "plan.json")
         assert load_plan(Path(made) / "plan.json") == plan
         assert (Path(made) / "plan.json").read_bytes().isascii()
+
+
+def test_a_file_that_will_be_made_is_new(tmp_path: Path) -> None:
+    save_plan(plan_of(tmp_path / "a", tmp_path / "out/a", tmp_path / "out"), tmp_path / "plan.json")
+    (operation,) = json.loads((tmp_path / "plan.json").read_text())["operations"]
+    assert operation["status"] == "new"
 
 
 def test_failed_operations_keep_their_reason(tmp_path: Path) -> None:
@@ -117,6 +123,8 @@ def changed(**changes: Any) -> dict[str, Any]:
         (changed(extra=1), "extra"),
         (changed(operations=None), "$.operations"),
         (changed(action="delete"), "$.operations[0].action"),
+        (changed(status="to do"), "$.operations[0].status"),
+        (changed(status="done"), "$.operations[0].status"),
         (changed(digest="12"), "$.operations[0].digest"),
         (changed(source="in/a.png"), "absolute"),
         (changed(root="out"), "absolute"),
@@ -147,7 +155,7 @@ def test_pictures_that_changed_since_are_left_alone(tmp_path: Path) -> None:
     same.write_bytes(b"one")
     other.write_bytes(b"two")
     operations = [
-        Operation(Action.MOVE, path, tmp_path / "out" / path.name, DIGEST, Status.NEW)
+        Operation(Action.MOVE, path, tmp_path / "out" / path.name, DIGEST, Status.TO_DO)
         for path in (same, other, gone)
     ]
     checked = checked_plan(Plan(tmp_path / "out", tuple(operations)), digest_of_file).operations

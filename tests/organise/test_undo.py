@@ -99,7 +99,7 @@ def test_applying_and_undoing_changes_nothing(
             for name, (_, folder) in inbox.items()
         ]
         plan = make_plan(filings, root / "out", action, digest_of_file)
-        to_do = any(operation.status is Status.NEW for operation in plan.operations)
+        to_do = any(operation.status is Status.TO_DO for operation in plan.operations)
         apply_first(plan, stop)
         if stop is None:
             assert (world(root) != before) == to_do

@@ -57,7 +57,7 @@ def command(plan: Path, dry_run: bool, as_json: bool) -> int:
             click.echo(json.dumps(_row(operation)))
     else:
         _print_tables(operations)
-    click.echo(summary(Counter(o.status.value for o in operations), dry_run), err=as_json)
+    click.echo(summary(operations, dry_run), err=as_json)
     if interrupted:
         click.echo("kyara: interrupted; run the same command again to go on", err=True)
         return EXIT_INTERRUPTED
@@ -70,7 +70,7 @@ def _row(operation: Operation) -> dict[str, Any]:
         "source": os.fspath(operation.source),
         "target": os.fspath(operation.target),
         "action": operation.action.value,
-        "done": operation.status.value,
+        "done": operation.status.word,
         "error": None if operation.error is None else operation.error.what,
     }
 
@@ -84,7 +84,7 @@ def _print_tables(operations: Sequence[Operation]) -> None:
                     printable(str(o.source)),
                     o.action.value,
                     printable(str(o.target)),
-                    o.status.value,
+                    o.status.word,
                 )
                 for o in operations
             ),

@@ -152,8 +152,7 @@ def report_sorted(result: SortResult, output: str | None = None, *, dry_run: boo
         write_csv(rows, sys.stdout)
     else:
         _print_tables(rows)
-    counts = Counter(operation.status.value for operation in result.operations)
-    click.echo(summary(counts, dry_run), err=output is not None)
+    click.echo(summary(result.operations, dry_run), err=output is not None)
     if result.interrupted:
         click.echo("kyara: interrupted; run the same command again to go on", err=True)
         return EXIT_INTERRUPTED
@@ -203,8 +202,9 @@ def _mean_probability(rows: Sequence[PictureRow]) -> str:
     return f"{sum(values) / len(values):.2f}" if values else ""
 
 
-def summary(counts: Counter[str], dry_run: bool) -> str:
+def summary(operations: Sequence[Operation], dry_run: bool) -> str:
     """How many files are new, and how many were there, in a sentence."""
+    counts = Counter(operation.status.word for operation in operations)
     parts = [f"{counts['new']} {'would be filed' if dry_run else 'filed'}"]
     if counts["there"]:
         parts.append(f"{counts['there']} were there already")

@@ -44,7 +44,7 @@ def apply_plan(
     with contextlib.ExitStack() as stack:
         journal: Journal | None = None
         while batch := list(islice(numbered, _BATCH)):
-            announced = {n: o for n, o in batch if o.status is Status.NEW}
+            announced = {n: o for n, o in batch if o.status is Status.TO_DO}
             if announced and journal is None:
                 journal = _begin(plan, stack)
             problem = None if journal is None else _announce(journal, announced, plan.root)
@@ -59,7 +59,7 @@ def apply_plan(
                     part = journal.part(n, operation.target.parent)
                     done = _carry_out(operation, part, digest_of, held)
                     if problem is None:
-                        journal.end(n, done=done.status is Status.NEW)
+                        journal.end(n, done=done.status is Status.DONE)
                 if done.status is Status.FAILED:
                     stuck.add(operation.source)
                 yield done
@@ -77,7 +77,7 @@ def _is_to_do(operation: Operation) -> bool:
     # It is announced no earlier: until then its target is not its own.
     if operation.status is Status.THERE:
         return not os.path.lexists(operation.target)
-    return operation.status is Status.NEW
+    return operation.status is Status.TO_DO
 
 
 def _announce(journal: Journal, operations: dict[int, Operation], root: Path) -> KyaraError | None:
@@ -118,7 +118,7 @@ def _carry_out(
             where=operation.source,
         )
         return replace(operation, status=Status.FAILED, error=problem)
-    return replace(operation, status=Status.NEW)
+    return replace(operation, status=Status.DONE)
 
 
 def _do(operation: Operation, part: Path) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import Literal
 
 from kyara.errors import KyaraError, OutputError
 
@@ -27,12 +28,25 @@ class Action(StrEnum):
 
 
 class Status(StrEnum):
-    """What an operation still has to do."""
+    """How it stands with an operation."""
 
-    NEW = "new"
+    TO_DO = "to do"
+    DONE = "done"
     THERE = "there"
     """The same picture already lies at the target."""
     FAILED = "failed"
+
+    @property
+    def word(self) -> Literal["new", "there", "failed"]:
+        """What plan files and results say, for which a file at its target is new whether it
+        will be made or was made."""
+        match self:
+            case Status.TO_DO | Status.DONE:
+                return "new"
+            case Status.THERE:
+                return "there"
+            case Status.FAILED:
+                return "failed"
 
 
 @dataclass(frozen=True)
@@ -108,7 +122,7 @@ def _plan_one(filing: Filing, root: Path, action: Action, names: _Names) -> Oper
             return Operation(action, filing.source, there, filing.digest, Status.THERE)
     for target in targets:
         if names.take(target, filing.digest):
-            return Operation(action, filing.source, target, filing.digest, Status.NEW)
+            return Operation(action, filing.source, target, filing.digest, Status.TO_DO)
     problem = OutputError("every name for it is taken", where=targets[0])
     return Operation(action, filing.source, targets[0], filing.digest, Status.FAILED, problem)
 

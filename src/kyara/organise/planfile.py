@@ -52,7 +52,7 @@ class PlannedOperation(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown
     source: str
     target: str
     digest: Digest
-    status: Status
+    status: Literal["new", "there", "failed"]
     error: str | None = None
 
 
@@ -156,7 +156,7 @@ def _checked(operation: Operation, digest_of: Callable[[Path], bytes]) -> Operat
 
 
 def _there_or_not(operation: Operation, digest_of: Callable[[Path], bytes]) -> Operation:
-    if operation.status is Status.NEW:
+    if operation.status is Status.TO_DO:
         with suppress(OSError):  # not there, or not to be read: then it is not the same
             if digest_of(operation.target) == operation.digest:
                 return replace(operation, status=Status.THERE)
@@ -166,7 +166,7 @@ def _there_or_not(operation: Operation, digest_of: Callable[[Path], bytes]) -> O
 def _check_targets(operations: Sequence[Operation]) -> None:
     taken: set[Path] = set()
     for operation in operations:
-        if operation.status is Status.NEW and operation.target in taken:
+        if operation.status is Status.TO_DO and operation.target in taken:
             raise ValueError(f"two operations have the target {os.fspath(operation.target)!r}")
         taken.add(operation.target)
 
@@ -177,7 +177,7 @@ def _to_file(operation: Operation, root: Path) -> PlannedOperation:
         source=os.path.abspath(operation.source),
         target=os.fspath(operation.target.relative_to(root)),
         digest=operation.digest.hex(),
-        status=operation.status,
+        status=operation.status.word,
         error=None if operation.error is None else operation.error.what,
     )
 
@@ -187,13 +187,14 @@ def _from_file(operation: PlannedOperation, root: str) -> Operation:
     if not (source.is_absolute() and Path(root).is_absolute()):
         raise ValueError(f"{operation.source!r} and {root!r} should be absolute paths")
     error: KyaraError | None = None
-    if operation.status is Status.FAILED:
+    status = Status.TO_DO if operation.status == "new" else Status(operation.status)
+    if status is Status.FAILED:
         error = OutputError(operation.error or "it failed while it was planned", where=source)
     return Operation(
         action=operation.action,
         source=source,
         target=below(Path(root), operation.target),
         digest=bytes.fromhex(operation.digest),
-        status=operation.status,
+        status=status,
         error=error,
     )

@@ -120,7 +120,7 @@ def row_of(answer: Answer, operation: Operation | None, number: int = 0) -> Pict
         **_said(answer),
         **_figure(answer, number),
         target=None if operation is None else os.fspath(operation.target),
-        done=None if operation is None else operation.status.value,
+        done=None if operation is None else operation.status.word,
         error=None if error is None else error.what,
     )
 
