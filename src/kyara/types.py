@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ __all__ = [
     "PixelArray",
     "Progress",
     "Thresholds",
+    "Tick",
     "Verification",
     "silent",
 ]
@@ -26,13 +27,24 @@ __all__ = [
 FloatArray: TypeAlias = NDArray[np.float32]
 PixelArray: TypeAlias = NDArray[np.uint8]
 
-Progress: TypeAlias = Callable[[str, int], AbstractContextManager[Callable[[], None]]]
-"""Opens a progress bar of that label and length; its value is called once per item."""
+
+class Tick(Protocol):
+    """Told that `count` more are done."""
+
+    def __call__(self, count: int = 1, /) -> None: ...
 
 
-def silent(_label: str, _total: int) -> AbstractContextManager[Callable[[], None]]:
+Progress: TypeAlias = Callable[[str, int], AbstractContextManager[Tick]]
+"""Opens a progress bar of that label and length; its value is told what is done."""
+
+
+def _unheard(_count: int = 1, /) -> None:
+    """The `Tick` that tells nobody."""
+
+
+def silent(_label: str, _total: int) -> AbstractContextManager[Tick]:
     """The `Progress` that shows nothing."""
-    return nullcontext(lambda: None)
+    return nullcontext(_unheard)
 
 
 @dataclass(frozen=True)

@@ -5,27 +5,23 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-__all__ = ["Tick", "print_table", "progress", "table"]
+    from kyara.types import Tick
+
+__all__ = ["print_table", "progress", "table"]
 
 T = TypeVar("T")
-
-
-class Tick(Protocol):
-    """Tells a progress bar that `count` more are done."""
-
-    def __call__(self, count: int = 1) -> None: ...
 
 
 @contextmanager
 def progress(label: str, total: int) -> Iterator[Tick]:
     """A bar with rate and time left on stderr; silent where that is not a terminal."""
     if not sys.stderr.isatty() or total == 0:
-        yield lambda _count=1: None
+        yield lambda _count=1, /: None
         return
     from rich.console import Console
     from rich.progress import (

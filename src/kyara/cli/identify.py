@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kyara.cli.console import Tick, print_table, progress
+from kyara.cli.console import print_table, progress
 from kyara.cli.main import EXIT_INTERRUPTED
 from kyara.cli.options import ModelOptions, model_options, report_skipped
 from kyara.cli.outputs import OutputOptions, output_options
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from kyara.cli.incoming import Asked
     from kyara.identify.answer import Answer
     from kyara.results.rows import DetectionRow
+    from kyara.types import Tick
 
 EXAMPLE = """
 \b

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import datetime
 import zlib
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Sequence
 from typing import TypeAlias
 
 import numpy as np
@@ -15,7 +14,6 @@ from kyara.errors import DataError, UsageError
 from kyara.evaluate.dataset import Dataset
 from kyara.evaluate.embed import (
     EmbeddedDataset,
-    OnDone,
     altered_count,
     embed_altered,
     embed_dataset,
@@ -36,21 +34,15 @@ from kyara.evaluate.reliability import Reliability, cross_fitted
 from kyara.evaluate.report import DataSummary, EncoderResult, Metric, Report, SourceSummary
 from kyara.identify.default import JUDGES, default_judge, judge_named
 from kyara.identify.judge import Any, Avg, Judge
+from kyara.types import Progress, silent
 
-__all__ = ["Bar", "Seen", "check_judges", "judges_for", "measure", "see"]
-
-Bar: TypeAlias = Callable[[str, int], AbstractContextManager[OnDone]]
-"""Opens a progress bar of that label and length."""
+__all__ = ["Seen", "check_judges", "judges_for", "measure", "see"]
 
 Seen: TypeAlias = list[tuple[Encoder, EmbeddedDataset]]
 """A data set as each encoder sees it."""
 
 _ALWAYS = (Any.name, Avg.name)
 """The judges that every encoder has: by them all can be compared."""
-
-
-def _silent(_label: str, _total: int) -> AbstractContextManager[OnDone]:
-    return nullcontext(lambda _count: None)
 
 
 def see(
@@ -60,7 +52,7 @@ def see(
     *,
     miner: Encoder | None = None,
     seed: int = 0,
-    progress: Bar = _silent,
+    progress: Progress = silent,
 ) -> Seen:
     """Embed a data set with each encoder, with as much beside as the protocols need.
 
