@@ -32,10 +32,10 @@ def write_calibration(directory: Path, spec: CalibrationSpec) -> None:
 
 
 def write_open_set(directory: Path, spec: OpenSetSpec, parameters: bytes) -> None:
-    """Give the plugin in `directory` the back-end `spec`, in place of an earlier one.
+    """Give the plugin in `directory` the open-set judge `spec`, in place of an earlier one.
 
     The parameters have a name of their own for each content. So until the manifest is
-    replaced the plugin has its earlier back-end, and from then on the new one; killed at any
+    replaced the plugin has its earlier one, and from then on the new one; killed at any
     instant it has one of them.
 
     Raises:
