@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +15,7 @@ from kyara.cli.console import progress
 from kyara.extras import require_extra
 
 if TYPE_CHECKING:
-    from kyara.evaluate.dataset import Dataset
+    from kyara.train.run import StepRecord
 
 EXAMPLE = """
 \b
@@ -23,8 +25,8 @@ Examples:
 
 \b
 DATA is a folder with a folder of pictures per character, or a CSV manifest with the columns
-source, character, file (see the how-to on training). Stop with Ctrl-C at any time; the same
-command goes on from the last checkpoint.
+source, character, file (see the how-to on training); for a detector, a CSV of boxes. Stop with
+Ctrl-C at any time; the same command goes on from the last checkpoint.
 """
 
 
@@ -76,19 +78,20 @@ def command(
     until: int | None,
     as_json: bool,
 ) -> None:
-    """Train a model as CONFIG says. Needs the extra `train`."""
+    """Train an encoder, or with `task = "detect"` a detector, as CONFIG says.
+
+    Needs the extra `train`.
+    """
     require_extra("train")
     import torch
 
-    from kyara.train.config import load_config
-    from kyara.train.loop import StepRecord, train
+    from kyara.train.config import task_of
 
-    settings = load_config(config)
-    dataset = _load(data)
     if threads is not None:
         torch.set_num_threads(threads)
-    _say(f"{len(dataset.pictures)} pictures of {len(dataset.by_identity)} characters")
-    last = min(until or settings.steps, settings.steps)
+    begin = _begin_detector if task_of(config) == "detect" else _begin_encoder
+    run, steps = begin(config, data, folder, begin_from)
+    last = min(until or steps, steps)
     with progress("steps", last) as tick:
         done = 0
 
@@ -98,22 +101,39 @@ def command(
             done = record.step
             _print_record(record, as_json)
 
-        train(
-            settings,
-            dataset,
-            folder,
-            begin_from=begin_from,
-            device=device,
-            until=until,
-            on_record=show,
-        )
-    _say(f"next: kyara export {os.fspath(folder)} --out my-plugin --data DATA")
+        run(device=device, until=until, on_record=show)
+    _say(f"next: kyara export {os.fspath(folder)} --out my-plugin")
 
 
-def _load(paths: tuple[Path, ...]) -> Dataset:
+def _begin_encoder(
+    config: Path, data: tuple[Path, ...], folder: Path, begin_from: Path | None
+) -> tuple[Callable[..., object], int]:
+    """What trains, and for how many steps."""
     from kyara.evaluate.dataset import Dataset, load_dataset
+    from kyara.train.config import load_config
+    from kyara.train.loop import train
 
-    return Dataset(tuple(picture for path in paths for picture in load_dataset(path).pictures))
+    settings = load_config(config)
+    dataset = Dataset(tuple(picture for path in data for picture in load_dataset(path).pictures))
+    _say(f"{len(dataset.pictures)} pictures of {len(dataset.by_identity)} characters")
+    return partial(train, settings, dataset, folder, begin_from=begin_from), settings.steps
+
+
+def _begin_detector(
+    config: Path, data: tuple[Path, ...], folder: Path, begin_from: Path | None
+) -> tuple[Callable[..., object], int]:
+    """What trains, and for how many steps."""
+    from kyara.evaluate.boxes import load_boxes
+    from kyara.train.heads.config import load_detect_config
+    from kyara.train.heads.loop import train_detector
+
+    settings = load_detect_config(config)
+    pictures = [picture for path in data for picture in load_boxes(path)]
+    _say(f"{len(pictures)} pictures with {sum(len(p.boxes) for p in pictures)} heads")
+    run = partial(
+        train_detector, settings, pictures, folder, beside=config.parent, begin_from=begin_from
+    )
+    return run, settings.steps
 
 
 def _print_record(record: object, as_json: bool) -> None:

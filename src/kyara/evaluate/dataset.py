@@ -17,12 +17,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from kyara.errors import DataError
+from kyara.errors import DataError, one_line
 from kyara.library.cast import folders_in
 from kyara.pictures.find import find_pictures
 from kyara.pictures.source import File, Member
 
-__all__ = ["Dataset", "LabelledPicture", "load_dataset"]
+__all__ = ["Dataset", "LabelledPicture", "index_archive", "load_dataset"]
 
 
 @dataclass(frozen=True)
@@ -138,7 +138,7 @@ def _from_manifest(manifest: Path) -> list[LabelledPicture]:
     for row in rows:
         source = row.get("source") or ""
         if source not in archives:
-            archives[source] = _index_archive(manifest.with_suffix("") / f"{source}.tar")
+            archives[source] = index_archive(manifest.with_suffix("") / f"{source}.tar")
         name = row["file"]
         folder = manifest.with_suffix("") / source if source else manifest.parent
         path, span = archives[source].get(name, (folder / name, None))
@@ -151,12 +151,20 @@ def _from_manifest(manifest: Path) -> list[LabelledPicture]:
     return pictures
 
 
-def _index_archive(path: Path) -> dict[str, tuple[Path, tuple[int, int] | None]]:
+def index_archive(path: Path) -> dict[str, tuple[Path, tuple[int, int] | None]]:
+    """Where each file in a tar lies: the tar, and (offset, length); empty if there is no tar.
+
+    Raises:
+        DataError: it is broken.
+    """
     if not path.is_file():
         return {}
-    with tarfile.open(path) as archive:
-        return {
-            member.name.removeprefix("./"): (path, (member.offset_data, member.size))
-            for member in archive
-            if member.isfile()
-        }
+    try:
+        with tarfile.open(path) as archive:
+            return {
+                member.name.removeprefix("./"): (path, (member.offset_data, member.size))
+                for member in archive
+                if member.isfile()
+            }
+    except tarfile.TarError as error:
+        raise DataError(f"no whole tar: {one_line(error)}", where=path) from error

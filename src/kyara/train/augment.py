@@ -13,7 +13,7 @@ from torchvision.transforms import v2
 from kyara.pictures.read import PAPER, flatten
 from kyara.train.config import AugmentConfig
 
-__all__ = ["Augmentation"]
+__all__ = ["Augmentation", "line_art", "recompressed"]
 
 _CORNERS = ((0, 0), (1, 0), (1, 1), (0, 1))
 
@@ -48,7 +48,7 @@ class Augmentation:
             picture = self._affine(picture)
         picture = self._restyle(picture)
         if _chance(config.jpeg):
-            picture = _recompressed(picture, _integer(25, 91))
+            picture = recompressed(picture, _integer(25, 91))
         view: Tensor = self._erase(v2.functional.pil_to_tensor(picture))
         return view
 
@@ -67,7 +67,7 @@ class Augmentation:
     def _restyle(self, picture: Image.Image) -> Image.Image:
         config = self._config
         if _chance(config.line_art):
-            return _line_art(picture)
+            return line_art(picture)
         if _chance(config.colour):
             picture = self._colour(picture)
         if _chance(config.posterise):
@@ -141,13 +141,14 @@ def _warped(picture: Image.Image) -> Image.Image:
     return picture.transform(picture.size, Image.Transform.MESH, mesh, Image.Resampling.BILINEAR)
 
 
-def _recompressed(picture: Image.Image, quality: int) -> Image.Image:
+def recompressed(picture: Image.Image, quality: int) -> Image.Image:
+    """A copy that went through JPEG."""
     stream = io.BytesIO()
     picture.save(stream, "JPEG", quality=quality)
     return Image.open(stream)
 
 
-def _line_art(picture: Image.Image) -> Image.Image:
+def line_art(picture: Image.Image) -> Image.Image:
     """Dark lines on paper: where grey is darker than its blurred surroundings."""
     grey = ImageOps.grayscale(picture)
     fine = np.asarray(grey.filter(ImageFilter.GaussianBlur(0.6)), dtype=np.float32)

@@ -20,6 +20,7 @@ __all__ = [
     "SizeStep",
     "TrainConfig",
     "load_config",
+    "task_of",
 ]
 
 Positive = Annotated[int, msgspec.Meta(ge=1)]
@@ -150,9 +151,14 @@ class AugmentConfig(_Section, kw_only=True, frozen=True, forbid_unknown_fields=T
     erase: Fraction = 0.3
 
 
-class TrainConfig(_Section, kw_only=True, frozen=True, forbid_unknown_fields=True):
-    """One training run; equal configs, data and machines give equal weights."""
+class _Task(msgspec.Struct, kw_only=True, frozen=True):
+    task: Literal["embed", "detect"] = "embed"
 
+
+class TrainConfig(_Section, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """One training run of an encoder; equal configs, data and machines give equal weights."""
+
+    task: Literal["embed"] = "embed"
     seed: int = 0
     steps: Positive
     checkpoint_every: Positive = 200
@@ -170,8 +176,21 @@ class TrainConfig(_Section, kw_only=True, frozen=True, forbid_unknown_fields=Tru
         return [s.size for s in self.sizes if s.begin * self.steps <= step][-1]
 
 
+def task_of(path: Path) -> Literal["embed", "detect"]:
+    """What is trained by the config at `path`: an encoder, or a detector.
+
+    Raises:
+        UsageError: unreadable, not TOML, or another task.
+    """
+    try:
+        with reading(path, UsageError):
+            return msgspec.toml.decode(path.read_bytes(), type=_Task).task
+    except (msgspec.DecodeError, ValueError) as error:
+        raise UsageError(str(error), where=path) from error
+
+
 def load_config(path: Path) -> TrainConfig:
-    """Read and check a training config.
+    """Read and check the config of an encoder's training.
 
     Raises:
         UsageError: unreadable, not TOML, or a key or value that is not expected.

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import math
 import os
-import platform
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +18,6 @@ from torch.utils.data import Dataset as TorchDataset
 
 from kyara.errors import UsageError
 from kyara.evaluate.dataset import Dataset
-from kyara.files import replaced, writing
 from kyara.manifest import MANIFEST, InputSpec
 from kyara.pictures.read import decode
 from kyara.train.augment import Augmentation
@@ -31,27 +25,25 @@ from kyara.train.config import TrainConfig
 from kyara.train.model import EmbeddingNet, Objective
 from kyara.train.package import load_crops
 from kyara.train.revive import revive
+from kyara.train.run import (
+    CHECKPOINT,
+    Log,
+    StepRecord,
+    checkpoint_of,
+    learning_rate,
+    load_parts,
+    parameters,
+    record_of,
+    save_parts,
+    update_average,
+    write_record,
+)
 from kyara.train.sampler import BalancedBatches, Draw
 from kyara.train.teacher import teacher_targets
 
 __all__ = ["StepRecord", "load_trained", "train", "training_data"]
 
-CHECKPOINT = "checkpoint.pt"
-RECORD = "run.json"
-CURVE = "curve.jsonl"
-
 _REVIVING_PICTURES = 512
-
-
-@dataclass(frozen=True)
-class StepRecord:
-    """What a step left behind: `loss` is the mean since the last record."""
-
-    step: int
-    loss: float
-    learning_rate: float
-    size: int
-    pictures_per_second: float
 
 
 class _Views(TorchDataset[tuple[Tensor, int, int]]):
@@ -99,12 +91,7 @@ class _Run:
         )
 
     def _parameter_groups(self) -> list[dict[str, Any]]:
-        decayed: list[nn.Parameter] = []
-        plain: list[nn.Parameter] = []
-        for part in (self.objective.net, self.objective.head):
-            for parameter in part.parameters():
-                # Biases and batch norm's scales are not decayed (He et al. 2019).
-                (decayed if parameter.ndim > 1 else plain).append(parameter)
+        decayed, plain = parameters(self.objective.net, self.objective.head)
         config = self.config.optimiser
         classes = list(self.objective.loss.parameters())
         return [
@@ -114,11 +101,8 @@ class _Run:
         ]
 
     def learning_rate(self) -> float:
-        """Linear warm-up, the rate itself, then half a cosine."""
-        config, done = self.config.optimiser, self.step / self.config.steps
-        warm = min(1.0, (self.step + 1) / max(1, config.warmup_steps))
-        decayed = max(0.0, (done - config.decay_from) / (1.0 - config.decay_from))
-        return config.learning_rate * warm * 0.5 * (1 + math.cos(math.pi * decayed))
+        """At this step."""
+        return learning_rate(self.config.optimiser, self.step, self.config.steps)
 
     def advance(self, pixels: Tensor, labels: Tensor, indices: Tensor) -> float:
         """One optimiser step on a batch; returns its loss."""
@@ -134,22 +118,9 @@ class _Run:
         loss.backward()
         nn.utils.clip_grad_norm_(self.objective.net.parameters(), 5.0)
         self.optimiser.step()
-        self._update_average()
+        update_average(self.average, self.objective.net, self.config.optimiser.ema, self.step)
         self.step += 1
         return float(loss.detach())
-
-    def _update_average(self) -> None:
-        # The decay grows from 0, so that the average forgets the random start.
-        decay = min(self.config.optimiser.ema, (1 + self.step) / (10 + self.step))
-        net = self.objective.net
-        with torch.no_grad():
-            for mine, theirs in zip(
-                self.average.state_dict().values(), net.state_dict().values(), strict=True
-            ):
-                if mine.is_floating_point():
-                    mine.lerp_(theirs, 1 - decay)
-                else:
-                    mine.copy_(theirs)
 
     def _parts(self) -> dict[str, Any]:
         return {
@@ -161,22 +132,10 @@ class _Run:
         }
 
     def save(self, path: Path) -> None:
-        state = {name: part.state_dict() for name, part in self._parts().items()}
-        state |= {"step": self.step, "config": msgspec.json.encode(self.config).decode()}
-        with writing(path), replaced(path) as part, part.open("wb") as stream:
-            torch.save(state, stream)
+        save_parts(path, self._parts(), self.step, self.config)
 
     def load(self, path: Path) -> None:
-        state = torch.load(path, map_location=self.device, weights_only=True)
-        if state["config"] != msgspec.json.encode(self.config).decode():
-            raise UsageError(
-                "this run was begun with another config",
-                where=path.parent,
-                hint="choose another run folder, or delete this one",
-            )
-        for name, part in self._parts().items():
-            part.load_state_dict(state[name])
-        self.step = state["step"]
+        self.step = load_parts(path, self._parts(), self.config, self.device)
 
     def begin_from(self, folder: Path, dataset: Dataset) -> None:
         """Take over another run's averaged network and weights of the losses, or the trunk of
@@ -187,7 +146,7 @@ class _Run:
             revive(self.objective.net, folder, crops)
             self.average.load_state_dict(self.objective.net.state_dict())
             return
-        state = _checkpoint_of(folder)
+        state = checkpoint_of(folder)
         try:
             self.objective.net.load_state_dict(state["average"])
             self.average.load_state_dict(state["average"])
@@ -235,46 +194,27 @@ def train(
             run.begin_from(begin_from, dataset)
         if first:
             folder.mkdir(parents=True, exist_ok=True)
-            _write_record(folder, config, dataset, begin_from)
-        log = _Log(folder, on_record, record_every) if first else None
+            write_record(folder, config, _data(dataset), begin_from.name if begin_from else None)
+        log = Log(folder, on_record, record_every) if first else None
         last = config.steps if until is None else min(until, config.steps)
         for pixels, labels, indices in _loader(config, dataset, run.step, rank, count):
             if run.step >= last:
                 break
             loss = run.advance(pixels, labels, indices)
             if log is not None:
-                log.add(run, loss, len(labels) * count, pixels.shape[-1], last)
+                log.add(
+                    run.step,
+                    loss,
+                    rate=run.learning_rate(),
+                    pictures=len(labels) * count,
+                    size=pixels.shape[-1],
+                    last=last,
+                )
             if first and (run.step % config.checkpoint_every == 0 or run.step == last):
                 run.save(checkpoint)
         average: EmbeddingNet = run.average
         average.eval()
         return average
-
-
-class _Log:
-    """The curve: a record every few steps, to the file and to whoever listens."""
-
-    def __init__(self, folder: Path, on_record: Callable[[StepRecord], None], every: int) -> None:
-        self._folder, self._on_record, self._every = folder, on_record, every
-        self._begin()
-
-    def _begin(self) -> None:
-        self._losses: list[float] = []
-        self._pictures = 0
-        self._since = time.perf_counter()
-
-    def add(self, run: _Run, loss: float, pictures: int, size: int, last: int) -> None:
-        self._losses.append(loss)
-        self._pictures += pictures
-        if run.step % self._every and run.step != last:
-            return
-        mean = sum(self._losses) / len(self._losses)
-        speed = self._pictures / (time.perf_counter() - self._since)
-        record = StepRecord(run.step, mean, run.learning_rate(), size, speed)
-        with (self._folder / CURVE).open("a", encoding="utf-8") as stream:
-            stream.write(json.dumps(asdict(record)) + "\n")
-        self._on_record(record)
-        self._begin()
 
 
 @contextmanager
@@ -319,19 +259,11 @@ def load_trained(folder: Path) -> tuple[EmbeddingNet, TrainConfig]:
     Raises:
         UsageError: there is none.
     """
-    state = _checkpoint_of(folder)
+    state = checkpoint_of(folder)
     config = msgspec.json.decode(state["config"], type=TrainConfig)
     net = EmbeddingNet(config.model)
     net.load_state_dict(state["average"])
     return net.eval(), config
-
-
-def _checkpoint_of(folder: Path) -> dict[str, Any]:
-    path = folder / CHECKPOINT
-    if not path.is_file():
-        raise UsageError("no checkpoint is in this run folder", where=folder)
-    state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    return state
 
 
 def training_data(folder: Path) -> str:
@@ -340,29 +272,16 @@ def training_data(folder: Path) -> str:
     Raises:
         UsageError: there is no record of a run.
     """
-    try:
-        data = json.loads((folder / RECORD).read_text(encoding="utf-8"))["data"]
-    except OSError as error:
-        raise UsageError("no record of a run is here", where=folder) from error
+    data = record_of(folder)["data"]
     sources = ", ".join(f"{source} {count}" for source, count in data["by_source"].items())
     return f"{data['pictures']} pictures of {data['characters']} characters: {sources}"
 
 
-def _write_record(
-    folder: Path, config: TrainConfig, dataset: Dataset, begin_from: Path | None
-) -> None:
+def _data(dataset: Dataset) -> dict[str, object]:
     counts = {source: len(dataset.of_source(source).pictures) for source in dataset.sources}
-    record = {
-        "config": msgspec.to_builtins(config),
-        "begun_from": None if begin_from is None else begin_from.name,
-        "data": {
-            "digest": dataset.digest(),
-            "pictures": len(dataset.pictures),
-            "characters": len(dataset.by_identity),
-            "by_source": counts,
-        },
-        "versions": {"python": platform.python_version(), "torch": torch.__version__},
+    return {
+        "digest": dataset.digest(),
+        "pictures": len(dataset.pictures),
+        "characters": len(dataset.by_identity),
+        "by_source": counts,
     }
-    path = folder / RECORD
-    with writing(path), replaced(path) as part:
-        part.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")

@@ -1,0 +1,1 @@
+"""Training a detector of drawn heads: scenes, network, targets, loop, export."""

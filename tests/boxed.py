@@ -1,0 +1,57 @@
+"""A small set of pictures with boxes: coloured heads on paper."""
+
+from __future__ import annotations
+
+import csv
+import tarfile
+from pathlib import Path
+
+from PIL import Image, ImageDraw
+
+from kyara.evaluate.boxes import DECOY
+
+HEADER = ["source", "file", "width", "height", "complete", "x0", "y0", "x1", "y1", "kind"]
+
+
+def write_boxed(folder: Path, *, together: bool = True) -> Path:
+    """`boxes.csv`: `drawn` has four pictures of two heads, `crowd` one with an unnamed third,
+    `empty` one without any, `balloons` a decoy. The files lie in one tar, or in one of each
+    source."""
+    files = folder / "files"
+    rows: list[list[object]] = []
+    for number in range(4):
+        rows += _picture(files, "drawn", number, [(10, 10, 40, 40), (60, 20, 90, 60)])
+    rows += _picture(files, "crowd", 0, [(5, 5, 35, 35)], complete=0)
+    rows += _picture(files, "empty", 0, [])
+    (files / "balloons").mkdir()
+    Image.new("RGBA", (30, 20), (255, 255, 255, 200)).save(files / "balloons/0.png")
+    rows.append(["balloons", "balloons/0.png", 30, 20, 1, "", "", "", "", DECOY])
+    path = folder / "boxes.csv"
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        csv.writer(stream).writerows([HEADER, *rows])
+    if together:
+        _pack(folder / "boxes.tar", files, sorted(files.rglob("*.png")))
+    else:
+        (folder / "boxes").mkdir()
+        for source in sorted(files.iterdir()):
+            _pack(folder / f"boxes/{source.name}.tar", files, sorted(source.glob("*.png")))
+    return path
+
+
+def _picture(
+    files: Path, source: str, number: int, boxes: list[tuple[int, int, int, int]], complete: int = 1
+) -> list[list[object]]:
+    (files / source).mkdir(parents=True, exist_ok=True)
+    image = Image.new("RGB", (100, 80), (235, 235 - 20 * number, 240))
+    for box in boxes:
+        ImageDraw.Draw(image).ellipse(box, fill=(200, 40 * number, 60))
+    name = f"{source}/{number}.png"
+    image.save(files / name)
+    edges: list[tuple[object, ...]] = list(boxes) or [("",) * 4]
+    return [[source, name, 100, 80, complete, *box, "head" if boxes else ""] for box in edges]
+
+
+def _pack(archive: Path, root: Path, paths: list[Path]) -> None:
+    with tarfile.open(archive, "w") as tar:
+        for path in paths:
+            tar.add(path, path.relative_to(root).as_posix())
