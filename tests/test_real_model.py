@@ -78,7 +78,7 @@ def test_python_answers_as_the_command_does(
         gallery = CastReferences(read_cast(CAST)).embedded(encoder, cache).gallery
         paths = [answer.path for answer, _ in found.answers]
         embedded = embed_pictures(paths, encoder, cache=cache)
-        answers = list(answer_pictures(embedded, gallery, encoder))
+        answers = list(answer_pictures(embedded, gallery, encoder, found.rule))
     expected = [(row["path"], row["character"]) for row in rows]
     assert [(str(answer.path), answer.character) for answer, _ in found.answers] == expected
     assert [(str(answer.path), answer.character) for answer in answers] == expected

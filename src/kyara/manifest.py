@@ -198,6 +198,42 @@ class CalibrationSpec(
     by_references: tuple[ReferencesSpec, ...] = ()
 
 
+class AdaptedSpec(_Table, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """`[open_set.adapted]`: what scores mean on embeddings that are centred on the user's
+    pictures. The log-odds are the intercept and the sum of all coefficients times what they are
+    for; see `kyara.identify.adapted`.
+
+    Attributes:
+        intercept: added to them.
+        score: for the log-likelihood ratio,.
+        score_references: for the ratio times the logarithm of the number of references.
+        score_weight: for the ratio times the weight of the user's pictures in the centre.
+        distance: for the distance of the embedding from the centre.
+        characters: for the logarithm of the number of characters.
+        references, references_squared: for the logarithm of the number of references.
+        weight: for the weight of the user's pictures in the centre.
+        at_1, at_5, at_10: the log-odds at which 1, 5 or 10 % of the strangers get a name.
+    """
+
+    intercept: float
+    score: float
+    score_references: float
+    score_weight: float
+    distance: float
+    characters: float
+    references: float
+    references_squared: float
+    weight: float
+    at_1: float
+    at_5: float
+    at_10: float
+
+    @property
+    def thresholds(self) -> Thresholds:
+        """By the share of the strangers that get a name."""
+        return Thresholds((0.01, 0.05, 0.1), (self.at_1, self.at_5, self.at_10))
+
+
 class OpenSetSpec(_Table, kw_only=True, frozen=True, forbid_unknown_fields=True):
     """`[open_set]`: the judge `plda`, as `kyara fit` writes it.
 
@@ -207,6 +243,8 @@ class OpenSetSpec(_Table, kw_only=True, frozen=True, forbid_unknown_fields=True)
         fitted_on, calibrated_on, date: on what and when.
         slope, intercept: from log-likelihood ratios to log-odds.
         at_1, at_5, at_10: the log-odds at which 1, 5 or 10 % of the strangers get a name.
+        adapted: the same for embeddings that are centred on the user's pictures; None: the
+            parameters were fitted without centring, and nothing is adapted.
     """
 
     parameters: str
@@ -219,6 +257,7 @@ class OpenSetSpec(_Table, kw_only=True, frozen=True, forbid_unknown_fields=True)
     at_1: float
     at_5: float
     at_10: float
+    adapted: AdaptedSpec | None = None
 
     @property
     def thresholds(self) -> Thresholds:

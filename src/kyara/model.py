@@ -123,19 +123,25 @@ class Model:
         threshold: float | None = None,
         at_fpir: float | None = None,
         always_name: bool = False,
+        adapt: bool = True,
     ) -> Identifier:
         """The characters to identify against.
 
         Args:
             characters: see `CastLike`.
-            judge, threshold, at_fpir, always_name: as the options of `kyara identify`; see
+            judge, threshold, at_fpir, always_name, adapt: as the options of `kyara identify`; see
                 `kyara.choose_judge`.
 
         Raises:
             UsageError: a character has no usable picture, or there are none.
         """
         rule = choose_judge(
-            self.encoder, judge, threshold=threshold, at_fpir=at_fpir, always_name=always_name
+            self.encoder,
+            judge,
+            threshold=threshold,
+            at_fpir=at_fpir,
+            always_name=always_name,
+            adapt=adapt,
         )
         return Identifier(self, self._embedded(characters), rule)
 
@@ -195,7 +201,8 @@ class Identifier:
         top: int = 2,
         nearest: int = 1,
     ) -> list[Answer]:
-        """Who is in one or several pictures: an answer for each figure, in their order.
+        """Who is in one or several pictures: an answer for each figure, in their order. The
+        judge is fitted to the references and all of these pictures: the more, the better.
 
         Args:
             top: characters to rank in each answer, at least two.
@@ -211,7 +218,7 @@ class Identifier:
                 embedded,
                 known.gallery,
                 self.model.encoder,
-                self.rule,
+                known.fit(self.rule, embedded),
                 top=max(2, top),
                 nearest=nearest,
                 said_of=known.said,

@@ -15,6 +15,7 @@ from kyara.encode.pipeline import embed_pictures
 from kyara.errors import PictureError, UsageError
 from kyara.files import is_folder
 from kyara.identify.answer import Answer, answer_pictures
+from kyara.identify.default import choose_judge
 from kyara.identify.judge import Rule
 from kyara.identify.references import References
 from kyara.names import UNKNOWN
@@ -56,12 +57,14 @@ class SortResult:
         bad_references: references that could not be used.
         plan: what was or would be done.
         interrupted: Ctrl-C came; the operations that were not begun are missing in `answers`.
+        rule: by which the pictures were judged, fitted to them if it adapts.
     """
 
     answers: list[tuple[Answer, Operation | None]]
     bad_references: list[PictureError]
     plan: Plan
     interrupted: bool = False
+    rule: Rule | None = None
 
     @property
     def operations(self) -> list[Operation]:
@@ -98,7 +101,7 @@ def sort_pictures(
     paths = find_pictures([request.inbox], skip=_passed_over(request))
     if not paths:
         raise UsageError("no pictures are here", where=request.inbox)
-    answers, bad_references = _identify_all(paths, request, encoder, cache, progress)
+    answers, bad_references, rule = _identify_all(paths, request, encoder, cache, progress)
     filings = [
         filing
         for _, group in groupby(answers, key=lambda answer: answer.path)
@@ -121,6 +124,7 @@ def sort_pictures(
         bad_references,
         plan,
         interrupted,
+        rule,
     )
 
 
@@ -198,14 +202,15 @@ def _identify_all(
     encoder: Encoder,
     cache: EmbeddingCache | None,
     progress: Progress,
-) -> tuple[list[Answer], list[PictureError]]:
+) -> tuple[list[Answer], list[PictureError], Rule]:
+    """All pictures are embedded before the first is judged: the judge is fitted to them."""
     references = request.references.embedded(encoder, cache, progress)
-    answers = []
+    embedded = []
     with progress("pictures", len(paths)) as tick:
-        embedded = embed_pictures(paths, encoder, cache=cache)
-        for answer in answer_pictures(
-            embedded, references.gallery, encoder, request.rule, said_of=references.said
-        ):
-            answers.append(answer)
+        for picture in embed_pictures(paths, encoder, cache=cache):
+            embedded.append(picture)
             tick()
-    return answers, list(references.failed)
+    rule = choose_judge(encoder) if request.rule is None else request.rule
+    rule = references.fit(rule, embedded)
+    answers = answer_pictures(embedded, references.gallery, encoder, rule, said_of=references.said)
+    return list(answers), list(references.failed), rule

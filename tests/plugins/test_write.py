@@ -35,7 +35,7 @@ def lay(directory: Path, parameters: bytes, name: str) -> None:
     spec = spec_of(parameters, name)
     with (directory / "plugin.toml").open("a", encoding="utf-8") as stream:
         stream.write("[backend]\n")
-        for key in spec.__struct_fields__:
+        for key in set(spec.__struct_fields__) - {"adapted"}:
             stream.write(f"{key} = {getattr(spec, key)!r}\n")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
@@ -13,12 +13,14 @@ from kyara.cli.console import print_table, progress
 from kyara.cli.main import EXIT_INTERRUPTED
 from kyara.cli.options import ModelOptions, model_options, report_skipped
 from kyara.cli.outputs import OutputOptions, output_options
-from kyara.cli.references import CAST_HELP, ReferenceOptions, reference_options
+from kyara.cli.references import CAST_HELP, ReferenceOptions, reference_options, say_adapted
 from kyara.errors import KyaraError, UsageError, printable
 
 if TYPE_CHECKING:
     from kyara.cli.incoming import Asked
+    from kyara.encode.pipeline import EmbeddedPicture
     from kyara.identify.answer import Answer
+    from kyara.identify.judge import Rule
     from kyara.results.rows import DetectionRow
     from kyara.types import Tick
 
@@ -70,7 +72,8 @@ def command(
 
     For each figure in them the characters that it is most like, with score
     and probability, the margin to the next, and the reference pictures that say so; or
-    `unknown`. No picture is copied, moved or changed.
+    `unknown`. No picture is copied, moved or changed. The judge is fitted to the references and
+    to all pictures that are named here, so that more of them are answered better together.
 
     `-` stands for a list on stdin: paths, or JSON objects with a `path`, one per line. With
     --json each answer is printed as soon as it is known, with all that its object said; so
@@ -81,23 +84,37 @@ def command(
     from kyara.identify.answer import answers_by_picture
 
     listed = STDIN in pictures
+    named = any(name != STDIN for name in pictures)
     if nul and not listed:
         raise click.UsageError("-0 is about a list on stdin: name `-` as well")
     printer = _Printer(form, top)
     problems: list[KyaraError] = []
-    with references.opened(model) as (named, encoder), model.cache() as cache:
+    with references.opened(model) as (cast, encoder), model.cache() as cache:
         rule = references.rule(encoder)
         begun = outputs.begin(encoder.id)
-        known = named.embedded(encoder, cache, progress)
+        known = cast.embedded(encoder, cache, progress)
         batches = asked_for(pictures, nul=nul, skip=known.folders, complain=problems.append)
+        stream: Rule | None = None
         try:
-            for batch in batches:
+            for number, batch in enumerate(batches):
+                embedded: Iterable[EmbeddedPicture]
                 embedded = embed_pictures([one.path for one in batch], encoder, cache=cache)
+                if number == 0 and named and rule.adapts is not None:
+                    # The judge is fitted to all of them, so none is judged before the last is seen.
+                    with progress("looking", len(batch)) as tick:
+                        embedded = [_ticked(picture, tick) for picture in embedded]
+                    fitted = known.fit(rule, embedded)
+                    say_adapted(fitted)
+                else:  # what comes on stdin is judged as it comes
+                    if stream is None:
+                        stream = known.fit(rule)
+                        say_adapted(stream)
+                    fitted = stream
                 found = answers_by_picture(
                     embedded,
                     known.gallery,
                     encoder,
-                    rule,
+                    fitted,
                     top=max(top, 2),
                     nearest=nearest,
                     said_of=known.said,
@@ -118,6 +135,11 @@ def command(
     problems = [*known.failed, *problems, *printer.errors]
     finished = begun.finish()
     return report_skipped([str(problem) for problem in problems], total) or finished
+
+
+def _ticked(picture: EmbeddedPicture, tick: Tick) -> EmbeddedPicture:
+    tick()
+    return picture
 
 
 def _bar(total: int, form: str | None) -> AbstractContextManager[Tick]:

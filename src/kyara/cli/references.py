@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from kyara.identify.judge import Rule
     from kyara.identify.references import References
 
-__all__ = ["CAST_HELP", "JudgeName", "ReferenceOptions", "reference_options"]
+__all__ = ["CAST_HELP", "JudgeName", "ReferenceOptions", "reference_options", "say_adapted"]
 
 CAST_HELP = """
 \b
@@ -60,8 +60,8 @@ class _Rate(click.FloatRange):
 
 @dataclass(frozen=True)
 class ReferenceOptions:
-    """What `--refs`, `--library`, `--mode`, `--threshold`, `--at-fpr`, `--always-name` and
-    `--calibration` say."""
+    """What `--refs`, `--library`, `--mode`, `--threshold`, `--at-fpr`, `--always-name`,
+    `--calibration` and `--no-adapt` say."""
 
     cast: Path | None = None
     library: Path | None = None
@@ -70,6 +70,7 @@ class ReferenceOptions:
     at_fpr: float | None = None
     always_name: bool = False
     calibration: Path | None = None
+    no_adapt: bool = False
 
     @contextmanager
     def opened(self, model: ModelOptions) -> Iterator[tuple[References, Encoder]]:
@@ -104,6 +105,7 @@ class ReferenceOptions:
             at_fpir=self.at_fpr,
             always_name=self.always_name,
             own=own,
+            adapt=not self.no_adapt,
         )
 
 
@@ -152,5 +154,24 @@ reference_options = option_group(
         metavar="FILE",
         help="Thresholds for your own characters, from `kyara calibrate`.",
     ),
+    click.option(
+        "--no-adapt",
+        is_flag=True,
+        help="Judge as the model was calibrated, and do not fit that to your own pictures.",
+    ),
 )
 """Hands `ReferenceOptions` over as `references`."""
+
+
+def say_adapted(rule: Rule) -> None:
+    """To what the rule was fitted, on stderr; nothing if it was not."""
+    import math
+
+    if rule.domain is None:
+        return
+    pictures = rule.domain.pictures
+    what = f"the references and {pictures} picture{'' if pictures == 1 else 's'}"
+    said = f"kyara: adapted to {what if pictures else 'the references'}"
+    if rule.threshold is not None:
+        said += f"; a name is given from probability {1 / (1 + math.exp(-rule.threshold)):.2f}"
+    click.echo(said, err=True)

@@ -15,7 +15,7 @@ from kyara.cli.console import print_table, progress
 from kyara.cli.main import EXIT_INTERRUPTED
 from kyara.cli.options import PATH, ModelOptions, model_options, report_skipped
 from kyara.cli.outputs import OutputOptions, Outputs, output_options
-from kyara.cli.references import CAST_HELP, ReferenceOptions, reference_options
+from kyara.cli.references import CAST_HELP, ReferenceOptions, reference_options, say_adapted
 from kyara.errors import printable
 
 if TYPE_CHECKING:
@@ -100,6 +100,8 @@ def command(
         except KeyboardInterrupt:
             click.echo("kyara: interrupted; no file was touched yet", err=True)
             return EXIT_INTERRUPTED
+    if result.rule is not None:
+        say_adapted(result.rule)
     if plan_file is not None:
         save_plan(result.plan, plan_file)
         click.echo(printable(f"kyara: next: kyara apply {plan_file}"), err=True)

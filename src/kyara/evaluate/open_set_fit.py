@@ -11,17 +11,39 @@ import numpy as np
 from kyara.encode.encoder import Encoder
 from kyara.errors import DataError
 from kyara.evaluate.calibrate import Trials, fit_logistic
+from kyara.evaluate.inboxes import Inbox, InboxShape, draw_inboxes
+from kyara.evaluate.metrics import Mask, Vector
 from kyara.evaluate.protocols.open_set import COUNTS, draw_open_set
 from kyara.evaluate.trials import Embedded, Identified, identified
+from kyara.extras import optional
+from kyara.identify.adapted import Adapted, features
+from kyara.identify.domain import domain_of, effective_characters
 from kyara.identify.judge import RATES, Judge, Plda
 from kyara.identify.plda import PldaModel, fit_plda
-from kyara.manifest import OpenSetSpec, parameters_name
+from kyara.manifest import AdaptedSpec, OpenSetSpec, parameters_name
 from kyara.pictures.digest import digest_of_bytes
-from kyara.types import FloatArray
+from kyara.types import FloatArray, normalised
 
-__all__ = ["calibrate_plda", "fit_on", "strangers_of"]
+__all__ = ["calibrate_plda", "fit_adapted", "fit_on", "strangers_of"]
 
 _DRAWS = 5
+
+_SHRINKAGE = 1.0
+"""Of the covariance within characters: new looks differ more than those that were learned."""
+
+_INBOXES = 3
+"""Of each shape; more of small ones. Each shape weighs the same."""
+
+_FLAT = AdaptedSpec(**dict.fromkeys(AdaptedSpec.__struct_fields__, 0.0))
+
+_SHAPES = (
+    *(InboxShape(p, 0.5, n, c) for n in COUNTS for p in (50, 200) for c in (3, 20)),
+    *(InboxShape(500, 0.5, n, 100) for n in (3, 5)),
+    *(InboxShape(p, 0.5, n, 20) for n in COUNTS for p in (1, 10)),
+    InboxShape(200, 0.5, 5, 1),
+    InboxShape(10, 0.5, 5, 2),
+)
+"""What there is to learn from: small and large, of few and of many characters."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +54,8 @@ class _Meaning:
 
 
 def fit_on(sources: Mapping[str, Embedded]) -> PldaModel:
-    """Fit the model on all sources.
+    """Fit the model on all sources, each seen from its own centre: that is how pictures are
+    seen when the judge is adapted to them.
 
     Raises:
         DataError: too few pictures.
@@ -42,8 +65,9 @@ def fit_on(sources: Mapping[str, Embedded]) -> PldaModel:
         characters.append(embedded.characters + offset)
         numbers.append(np.full(len(embedded), number))
         offset += embedded.character_count
-    embeddings = np.concatenate([embedded.embeddings for embedded in sources.values()])
-    return fit_plda(embeddings, np.concatenate(characters), np.concatenate(numbers))
+    rows = [e.embeddings for e in sources.values() if len(e)]
+    embeddings = np.concatenate([normalised(part - part.mean(axis=0)) for part in rows])
+    return fit_plda(embeddings, np.concatenate(characters), np.concatenate(numbers), _SHRINKAGE)
 
 
 def strangers_of(sources: Mapping[str, Embedded]) -> FloatArray | None:
@@ -93,7 +117,75 @@ def calibrate_plda(
         at_1=at[0],
         at_5=at[1],
         at_10=at[2],
+        adapted=fit_adapted(raw, sources, seed=seed),
     )
+
+
+def fit_adapted(raw: Plda, sources: Mapping[str, Embedded], *, seed: int = 0) -> AdaptedSpec | None:
+    """What scores mean on embeddings that are centred on the pictures of an inbox, by drawn
+    inboxes of many shapes; None where no source has enough characters for one. Each source weighs
+    the same, known pictures and strangers together half.
+
+    Args:
+        raw: the judge with log-likelihood ratios as its scores.
+    """
+    others = strangers_of(sources)
+    parts = [_inbox_trials(raw, embedded, others, seed) for embedded in sources.values()]
+    usable = [part for part in parts if part is not None]
+    if not usable:
+        return None
+    rows, right, weights = (np.concatenate(column) for column in zip(*usable, strict=True))
+    weights = np.where(right, weights / weights[right].sum(), weights / weights[~right].sum())
+    weights *= len(weights) / 2
+    mean, spread = rows.mean(axis=0), np.maximum(rows.std(axis=0), 1e-9)
+    model = optional("sklearn.linear_model").LogisticRegression(max_iter=1000)
+    model.fit((rows - mean) / spread, right, sample_weight=weights)
+    slopes = model.coef_[0] / spread
+    odds = rows @ slopes + float(model.intercept_[0]) - float(mean @ slopes)
+    passed = _quantiles(odds[~right], weights[~right])
+    names = AdaptedSpec.__struct_fields__
+    values = (float(model.intercept_[0] - mean @ slopes), *slopes.tolist(), *passed)
+    return AdaptedSpec(**{k: round(v, 6) for k, v in zip(names, values, strict=True)})
+
+
+def _inbox_trials(
+    raw: Plda, embedded: Embedded, others: FloatArray | None, seed: int
+) -> tuple[FloatArray, Mask, Vector] | None:
+    """Of the pictures of a source's inboxes, without those known ones that are taken for
+    another: the features, whether the best is right, and weights that sum up to 1, each shape's
+    to the same."""
+    rng = np.random.default_rng(seed)
+    found = []
+    for shape in _SHAPES:
+        draws = _INBOXES * min(12, max(1, 50 // shape.pictures))
+        inboxes = draw_inboxes(embedded, shape, draws, raw.encoder.id, rng, others)
+        trials = [_trials_of(raw, inbox) for inbox in inboxes]
+        if trials:
+            rows, right = (np.concatenate(column) for column in zip(*trials, strict=True))
+            found.append((rows, right, np.full(len(right), 1.0 / max(len(right), 1))))
+    if not found:
+        return None
+    rows, right, weights = (np.concatenate(column) for column in zip(*found, strict=True))
+    if right.all() or not right.any():
+        return None
+    return rows, right, weights / weights.sum()
+
+
+def _trials_of(raw: Plda, inbox: Inbox) -> tuple[FloatArray, Mask]:
+    first = Adapted(raw, _FLAT, domain_of(inbox.gallery))
+    _, best = features(first, inbox.pictures, inbox.gallery)
+    domain = domain_of(inbox.gallery, inbox.pictures, effective_characters(best))
+    rows, best = features(Adapted(raw, _FLAT, domain), inbox.pictures, inbox.gallery)
+    right = best == inbox.own
+    counted = right | ~inbox.known
+    return rows[counted], right[counted]
+
+
+def _quantiles(scores: FloatArray, weights: Vector) -> list[float]:
+    """The scores that the shares `RATES` of the strangers reach."""
+    order = np.argsort(-scores)
+    accepted = np.cumsum(weights[order]) / weights.sum()
+    return [float(scores[order][int(np.searchsorted(accepted, rate))]) for rate in RATES]
 
 
 def _trials(

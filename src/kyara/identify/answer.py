@@ -113,12 +113,13 @@ def answers_by_picture(
 
     Args:
         rule: the judge, and from which score on a character is known; by default what
-            `choose_judge` chooses for the encoder, as the command line does.
+            `choose_judge` chooses for the encoder, as the command line does. Pictures may be
+            endless: a rule that was not fitted to them is fitted to the gallery alone.
         top: characters to rank, at least two.
         nearest: references to name of each of them, at least one.
         said_of: what was decided of figures; the model is only asked about the rest.
     """
-    rule = choose_judge(encoder) if rule is None else rule
+    rule = (choose_judge(encoder) if rule is None else rule).fitted(gallery)
     for block in _blocks(pictures):
         probes = np.concatenate([picture.embeddings for picture in block])
         scores = iter(rule.judge.scores(probes, gallery))

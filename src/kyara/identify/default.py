@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from kyara.encode.encoder import Encoder
 from kyara.errors import UsageError
+from kyara.identify.adapted import adaptation_of
 from kyara.identify.judge import Any, Avg, Judge, Plda, Rule
 from kyara.identify.own import OwnCalibration
 
@@ -57,6 +58,7 @@ def choose_judge(
     at_fpir: float | None = None,
     always_name: bool = False,
     own: OwnCalibration | None = None,
+    adapt: bool = True,
 ) -> Rule:
     """How it is decided who is in a picture: as users get it, but for what is asked.
 
@@ -67,6 +69,8 @@ def choose_judge(
         at_fpir: instead: about this share of the strangers gets a name.
         always_name: instead: nobody is unknown.
         own: thresholds for one's own characters, at 10 % of the strangers by default.
+        adapt: whether the rule is to be fitted to the pictures that it is for, where the model
+            can: not with `own`, whose thresholds were measured without.
 
     Raises:
         UsageError: what is asked does not go together, or the model does not have it.
@@ -78,19 +82,22 @@ def choose_judge(
             hint="keep one of --threshold, --at-fpr and --always-name",
         )
     judge = _judge_for(encoder, name, threshold, own)
-    if always_name:
-        return Rule(judge, None)
-    if threshold is not None:
-        return Rule(judge, threshold)
-    if own is not None:
+    if own is not None and not always_name and threshold is None:
         return Rule(judge, own.thresholds.at(at_fpir or DEFAULT_FPIR))
+    adapts = None
+    if adapt and own is None and isinstance(judge, Plda):
+        adapts = adaptation_of(encoder, judge, at_fpir)
+    if always_name:
+        return Rule(judge, None, adapts)
+    if threshold is not None:
+        return Rule(judge, threshold, adapts)
     least = judge.threshold(at_fpir)
     if at_fpir is not None and least is None:
         if name is None:
             raise _no_open_set(encoder)
         hint = "--at-fpr is for --mode plda, or with --calibration"
         raise UsageError(f"the judge {judge.name} has no thresholds by rate", hint=hint)
-    return Rule(judge, least)
+    return Rule(judge, least, adapts)
 
 
 def _judge_for(

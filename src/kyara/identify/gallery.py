@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -81,9 +81,13 @@ class Gallery:
     @cached_property
     def means(self) -> FloatArray:
         """The mean of each character's references, not of length 1; shape (c, d)."""
+        return self.means_of(lambda embeddings: embeddings)
+
+    def means_of(self, change: Callable[[FloatArray], FloatArray]) -> FloatArray:
+        """As `means`, of references that are changed first, (n, d) in and out."""
         means = np.empty((len(self.starts), self.embeddings.shape[1]), dtype=np.float32)
         for first, last, references in self.chunks():
-            rows = self.embeddings[references].astype(np.float64)
+            rows = change(self.embeddings[references]).astype(np.float64)
             starts = self.starts[first + 1 : last] - references.start
             # One by one: along the first axis NumPy's reduceat takes five times as long.
             for character, own in enumerate(np.split(rows, starts), first):

@@ -18,12 +18,24 @@ from kyara.encode.encoder import Encoder
 from kyara.errors import PluginError
 from kyara.files import reading
 from kyara.identify.calibration import curve_for, probability
+from kyara.identify.domain import Domain
 from kyara.identify.gallery import Gallery, Indices
 from kyara.identify.plda import Enrolled, PldaModel
 from kyara.pictures.digest import digest_of_bytes
 from kyara.types import FloatArray, Thresholds
 
-__all__ = ["RATES", "Any", "Avg", "Judge", "Plda", "Rule", "best_of", "mean_of"]
+__all__ = [
+    "EVEN_ODDS",
+    "RATES",
+    "Adapts",
+    "Any",
+    "Avg",
+    "Judge",
+    "Plda",
+    "Rule",
+    "best_of",
+    "mean_of",
+]
 
 RATES = (0.01, 0.05, 0.1)
 """Shares of the strangers that get a name at which thresholds are measured."""
@@ -59,6 +71,14 @@ class Judge(Protocol):
         ...
 
 
+class Adapts(Protocol):
+    """Fits a rule to the pictures that it is for."""
+
+    def __call__(self, rule: Rule, gallery: Gallery, pictures: FloatArray | None, /) -> Rule:
+        """The rule for references and further pictures (n, d), which may show anybody."""
+        ...
+
+
 @dataclass(frozen=True)
 class Rule:
     """How it is decided who is in a picture.
@@ -66,10 +86,19 @@ class Rule:
     Attributes:
         judge: what scores.
         threshold: a best score below it means unknown; None: there is always a name.
+        adapts: how it is fitted to the user's pictures; None: it is used as it is.
+        domain: what it was fitted to, if it was.
     """
 
     judge: Judge
     threshold: float | None = None
+    adapts: Adapts | None = None
+    domain: Domain | None = None
+
+    def fitted(self, gallery: Gallery, pictures: FloatArray | None = None) -> Rule:
+        """This rule for a gallery and for pictures (n, d) of whatever characters, in any order;
+        itself if it does not adapt, or was fitted before."""
+        return self if self.adapts is None else self.adapts(self, gallery, pictures)
 
 
 @dataclass(frozen=True)

@@ -140,7 +140,10 @@ class Enrolled:
 
 
 def fit_plda(
-    embeddings: FloatArray, characters: NDArray[np.intp], sources: NDArray[np.intp]
+    embeddings: FloatArray,
+    characters: NDArray[np.intp],
+    sources: NDArray[np.intp],
+    shrinkage: float = SHRINKAGE,
 ) -> PldaModel:
     """Fit the model by moments.
 
@@ -152,6 +155,8 @@ def fit_plda(
         embeddings: shape (n, d).
         characters: a number per character, shape (n,).
         sources: a number per source, shape (n,).
+        shrinkage: of the covariance within characters towards a multiple of the identity, by its
+            mean variance.
 
     Raises:
         DataError: fewer than two characters with two pictures.
@@ -177,7 +182,7 @@ def fit_plda(
     deviations = (means - mean) * np.sqrt(weights)[:, None]
     # The means of few pictures scatter by themselves, too.
     between = deviations.T @ deviations - within * float(weights @ (1.0 / counts))
-    within += SHRINKAGE * np.trace(within) / len(within) * np.eye(len(within))
+    within += shrinkage * np.trace(within) / len(within) * np.eye(len(within))
     values, vectors = np.linalg.eigh(within)
     whiten = vectors * np.maximum(values, 1e-12) ** -0.5
     variances, axes = np.linalg.eigh(whiten.T @ between @ whiten)

@@ -15,12 +15,13 @@ from kyara.encode.pipeline import EmbeddedPicture, embed_pictures
 from kyara.errors import PictureError, UsageError, printable
 from kyara.files import is_folder
 from kyara.identify.gallery import Gallery
+from kyara.identify.judge import Rule
 from kyara.library.cast import CharacterFolder
 from kyara.library.roots import RootKind
 from kyara.library.said import Said, SaidOf, nothing_said
 from kyara.library.store import Library
 from kyara.pictures.find import find_pictures
-from kyara.types import Detection, Progress, silent
+from kyara.types import Detection, FloatArray, Progress, silent
 
 __all__ = [
     "CastReferences",
@@ -66,12 +67,23 @@ class EmbeddedReferences:
         gallery: what probes are compared with.
         failed: why some could not be used.
         folders, said: as `References` has them.
+        others: embeddings (n, d) of further pictures of the same user, whoever they show.
     """
 
     gallery: Gallery
     failed: tuple[PictureError, ...] = ()
     folders: list[Path] = field(default_factory=list)
     said: SaidOf = nothing_said
+    others: FloatArray | None = None
+
+    def fit(self, rule: Rule, pictures: Iterable[EmbeddedPicture] = ()) -> Rule:
+        """The rule for these references and pictures, if it adapts; their order is nothing
+        to it."""
+        if rule.adapts is None:
+            return rule
+        rows = [picture.embeddings for picture in pictures if picture.error is None]
+        rows += [] if self.others is None else [self.others]
+        return rule.fitted(self.gallery, np.concatenate(rows) if rows else None)
 
     def embedded(
         self,
@@ -142,7 +154,9 @@ class LibraryReferences:
     ) -> EmbeddedReferences:
         """The library's; neither the pictures nor a model are needed. See `References`."""
         self.library.require(encoder)
-        return EmbeddedReferences(_gallery_of(self.library), (), self.folders, self.said)
+        return EmbeddedReferences(
+            _gallery_of(self.library), (), self.folders, self.said, self.library.others()
+        )
 
 
 def _ticked(

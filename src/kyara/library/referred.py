@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from kyara.library.database import Database
 from kyara.library.figures import figures_of, of_detector, said_of_figures
 from kyara.types import Box, Detection, FloatArray, as_embeddings
 
-__all__ = ["References", "read_references"]
+__all__ = ["References", "read_others", "read_references"]
 
 _ROWS = 4096
 
@@ -62,15 +63,8 @@ def read_references(database: Database, dimension: int) -> References:
     columns: list[tuple[object, ...]] = []
     query = f"{_SHOWN} SELECT {_COLUMNS}, vector {_FROM} ORDER BY shown.name, p.id, d.id"
     for rows in database.chunks(query, singled_out, _ROWS):
-        vectors = b"".join(row[-1] for row in rows)
-        if len(vectors) != 4 * dimension * len(rows):
-            raise DataError(
-                "an embedding has the wrong length",
-                where=database.path,
-                hint="kyara library check tells which",
-            )
         block = slice(len(columns), len(columns) + len(rows))
-        embeddings[block] = np.frombuffer(vectors, dtype="<f4").reshape(len(rows), dimension)
+        embeddings[block] = _vectors(database, [row[-1] for row in rows], dimension)
         boxes[block] = [row[6:10] for row in rows]
         columns += [row[:6] for row in rows]
     names, digests, paths, files, kinds, scores = (
@@ -86,6 +80,33 @@ def read_references(database: Database, dimension: int) -> References:
         scores,
         as_embeddings(embeddings),
     )
+
+
+def read_others(database: Database, dimension: int) -> FloatArray:
+    """The embeddings (n, d) by the library's encoder of the figures that are no references.
+
+    Raises:
+        DataError: an embedding is not as it should be.
+    """
+    query = (
+        f"{_SHOWN} SELECT vector FROM embeddings WHERE encoder = (SELECT encoder FROM library)"
+        " AND detection NOT IN (SELECT detection FROM shown) ORDER BY detection"
+    )
+    parts = [np.empty((0, dimension), dtype=np.float32)]
+    for rows in database.chunks(query, (json.dumps(_singled_out(database)),), _ROWS):
+        parts.append(_vectors(database, [row[0] for row in rows], dimension))
+    return as_embeddings(np.concatenate(parts))
+
+
+def _vectors(database: Database, stored: Sequence[bytes], dimension: int) -> FloatArray:
+    vectors = b"".join(stored)
+    if len(vectors) != 4 * dimension * len(stored):
+        raise DataError(
+            "an embedding has the wrong length",
+            where=database.path,
+            hint="kyara library check tells which",
+        )
+    return np.frombuffer(vectors, dtype="<f4").reshape(len(stored), dimension)
 
 
 def _singled_out(database: Database) -> list[tuple[int, str]]:

@@ -22,7 +22,7 @@ from kyara.library.database import Database, create_database, open_database
 from kyara.library.decisions import Decisions, record
 from kyara.library.figures import figures_of, said_of_figures, store_embeddings
 from kyara.library.log import Forget, Source
-from kyara.library.referred import References, read_references
+from kyara.library.referred import References, read_others, read_references
 from kyara.library.roots import Root, RootKind
 from kyara.library.said import Said
 from kyara.types import Detection, FloatArray
@@ -215,6 +215,14 @@ class Library:
             DataError: an embedding is not as it should be.
         """
         return read_references(self.database, self.encoder.dimension)
+
+    def others(self) -> FloatArray:
+        """The embeddings (n, d) of the figures of which it is not known whom they show.
+
+        Raises:
+            DataError: an embedding is not as it should be.
+        """
+        return read_others(self.database, self.encoder.dimension)
 
     def find(self, path: Path) -> bytes | None:
         """The digest of the picture that is, or was, at `path`; None if none is known."""

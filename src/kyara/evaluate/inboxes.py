@@ -1,0 +1,117 @@
+"""Inboxes as users have them: some pictures, some of them of nobody in the cast."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from kyara.evaluate.trials import Embedded, gallery_of_pictures
+from kyara.identify.gallery import Gallery, Indices
+from kyara.types import FloatArray
+
+__all__ = ["Inbox", "InboxShape", "draw_inboxes"]
+
+_FEW = 10
+"""Strangers of a source below which others are put to them."""
+
+NOBODY = -1
+
+
+@dataclass(frozen=True)
+class InboxShape:
+    """What there is to draw.
+
+    Attributes:
+        pictures: in the inbox, at most.
+        strangers: the share of them whose character has no references, 0 to 1.
+        references: of each character.
+        characters: with references, at most; half of those that have enough pictures, at most.
+    """
+
+    pictures: int = 200
+    strangers: float = 0.5
+    references: int = 5
+    characters: int = 20
+
+
+@dataclass(frozen=True)
+class Inbox:
+    """References, and pictures to be identified.
+
+    Attributes:
+        gallery: the references.
+        pictures: embeddings (p, d).
+        own: the index of each one's character in the gallery, or `NOBODY`; shape (p,).
+    """
+
+    gallery: Gallery
+    pictures: FloatArray
+    own: Indices
+
+    @property
+    def known(self) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+        """Whose character has references, shape (p,)."""
+        return np.asarray(self.own != NOBODY)
+
+
+def draw_inboxes(
+    embedded: Embedded,
+    shape: InboxShape,
+    draws: int,
+    encoder: str,
+    rng: np.random.Generator,
+    others: FloatArray | None = None,
+) -> Iterator[Inbox]:
+    """Random inboxes of one source; none where it has too few characters.
+
+    Args:
+        encoder: the id that made the embeddings.
+        others: embeddings (m, d) of further strangers, for a source with hardly any.
+    """
+    eligible = np.flatnonzero(np.bincount(embedded.characters) > shape.references)
+    if len(eligible) < 4:
+        return
+    for _ in range(draws):
+        inbox = _draw(embedded, eligible, shape, encoder, rng, others)
+        if len(inbox.pictures):
+            yield inbox
+
+
+def _draw(
+    embedded: Embedded,
+    eligible: Indices,
+    shape: InboxShape,
+    encoder: str,
+    rng: np.random.Generator,
+    others: FloatArray | None,
+) -> Inbox:
+    count = min(shape.characters, len(eligible) // 2)
+    enrolled = np.sort(rng.permutation(eligible)[:count])
+    order = rng.permutation(len(embedded))
+    order = order[np.argsort(embedded.characters[order], kind="stable")]
+    place = np.arange(len(order)) - np.searchsorted(
+        embedded.characters[order], embedded.characters[order]
+    )
+    of_known = np.isin(embedded.characters[order], enrolled)
+    chosen = of_known & (place < shape.references)
+    references = order[chosen]
+    left = order[~chosen]
+    left = rng.permutation(left[~np.isin(embedded.scenes[left], embedded.scenes[references])])
+    is_known = np.isin(embedded.characters[left], enrolled)
+    wanted = _share(shape, rng)
+    known, strangers = left[is_known][: shape.pictures - wanted], left[~is_known][:wanted]
+    rows = [embedded.embeddings[known], embedded.embeddings[strangers]]
+    if len(strangers) < min(_FEW, wanted) and others is not None:
+        rows.append(others[rng.permutation(len(others))[: wanted - len(strangers)]])
+    own = np.full(sum(map(len, rows)), NOBODY, dtype=np.intp)
+    own[: len(known)] = np.searchsorted(enrolled, embedded.characters[known])
+    gallery = gallery_of_pictures(embedded, references, encoder)
+    return Inbox(gallery, np.concatenate(rows), own)
+
+
+def _share(shape: InboxShape, rng: np.random.Generator) -> int:
+    """How many strangers; of a single picture it is left to chance."""
+    exact = shape.pictures * shape.strangers
+    return int(exact) + int(rng.random() < exact - int(exact))
