@@ -11,6 +11,7 @@ costs next to nothing.
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
     from kyara.plugins.discover import open_encoder
     from kyara.sorting import SortResult
     from kyara.types import Box, Detection, Match, Verification
+
+# ONNX Runtime reads this when it is imported, by whomever: Kyara, a plugin's code, a process that
+# was started by either. Whatever it was set to: Kyara promises that nothing leaves the machine.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 # No name may be that of a sub-package: importing kyara.identify would put it in its place.
 _HOME = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from kyara.encode.runtime import onnx_runtime
 from kyara.errors import DeviceError, UsageError
 
 __all__ = ["CPU", "Device", "parse_device", "require_onnx_device"]
@@ -45,9 +46,7 @@ def require_onnx_device(device: Device) -> None:
     """
     if device.gpu is None:
         return
-    import onnxruntime
-
-    if "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
+    if "CUDAExecutionProvider" not in onnx_runtime().get_available_providers():
         raise DeviceError(
             f"there is no GPU {device.gpu} here that ONNX Runtime can use",
             hint="use the CPU, or install onnxruntime-gpu with CUDA",

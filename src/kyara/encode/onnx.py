@@ -10,13 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kyara.encode.device import CPU, Device
+from kyara.encode.runtime import onnx_runtime
 from kyara.errors import DeviceError, PluginError, one_line
 from kyara.files import reading
 from kyara.manifest import InputSpec, Manifest, MetricSpec, ModelSpec
 from kyara.types import FloatArray, PixelArray
 
 if TYPE_CHECKING:
-    import onnxruntime
+    from onnxruntime import InferenceSession
 
 __all__ = ["OnnxBackend", "open_session"]
 
@@ -90,15 +91,14 @@ def as_network_input(crops: PixelArray, spec: InputSpec) -> NDArray[Any]:
     return pixels
 
 
-def open_session(model: bytes, where: Path, device: Device) -> onnxruntime.InferenceSession:
+def open_session(model: bytes, where: Path, device: Device) -> InferenceSession:
     """A single-threaded session for the ONNX graph in `model`.
 
     Raises:
         PluginError: it is not one that ONNX Runtime can run.
         DeviceError: the GPU asked for cannot be used.
     """
-    import onnxruntime
-
+    onnxruntime = onnx_runtime()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
@@ -107,7 +107,9 @@ def open_session(model: bytes, where: Path, device: Device) -> onnxruntime.Infer
     if device.gpu is not None:
         provider = ("CUDAExecutionProvider", {"device_id": device.gpu})
     try:
-        session = onnxruntime.InferenceSession(model, options, providers=[provider])
+        session: InferenceSession = onnxruntime.InferenceSession(
+            model, options, providers=[provider]
+        )
     except Exception as error:  # ONNX Runtime's own exceptions share no base but Exception
         problem = one_line(error)
         if device.gpu is not None:
