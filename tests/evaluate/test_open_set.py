@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from kyara.evaluate.protocols import Measured, OpenSetIdentification
-from kyara.evaluate.protocols.open_set import _at_threshold, _figures, draw_open_set
+from kyara.evaluate.protocols.open_set import at_threshold, draw_open_set, figures
 from kyara.identify.judge import Any, Plda
 from kyara.identify.plda import fit_plda
 from tests.evaluate.helpers import by, clusters, rng, toy, toy_encoder
@@ -18,7 +18,7 @@ def test_figures_by_hand() -> None:
     # Falling scores: right, stranger, right, wrong name, then 19 more strangers.
     known = np.array([True, False, True, True, *[False] * 19])
     right = np.array([True, False, True, False, *[False] * 19])
-    dir_1, dir_5, dir_10, auroc, top1 = _figures(known, right, np.ones(23))
+    dir_1, dir_5, dir_10, auroc, top1 = figures(known, right, np.ones(23))
     assert dir_1 == pytest.approx(1 / 3)  # no stranger may pass
     assert dir_5 == pytest.approx(2 / 3)  # one of twenty
     assert dir_10 == pytest.approx(2 / 3)
@@ -32,7 +32,7 @@ def test_auroc_is_scikit_learns() -> None:
     scores = np.sort(np.random.default_rng(0).normal(size=200))[::-1]
     known = np.random.default_rng(1).random(200) < 0.4
     weights = np.ones(200)
-    assert _figures(known, known, weights)[3] == pytest.approx(roc_auc_score(known, scores))
+    assert figures(known, known, weights)[3] == pytest.approx(roc_auc_score(known, scores))
 
 
 def test_half_of_the_characters_are_enrolled_and_none_of_the_small() -> None:
@@ -52,11 +52,11 @@ def test_what_comes_of_a_threshold_by_hand() -> None:
     known = np.array([True, False, True, True, False, False])
     right = np.array([True, False, False, True, False, False])
     named = np.arange(6) < 3
-    found = _at_threshold(known, right, named, np.ones(6))
+    found = at_threshold(known, right, named, np.ones(6))
     np.testing.assert_allclose(found, [1 / 3, 1 / 3, 1 / 3, 1 / 3])
-    twice = _at_threshold(known, right, named, np.array([2.0, 1, 1, 1, 1, 1]))
+    twice = at_threshold(known, right, named, np.array([2.0, 1, 1, 1, 1, 1]))
     np.testing.assert_allclose(twice, [2 / 4, 1 / 4, 1 / 4, 1 / 3])
-    assert np.isnan(_at_threshold(known, right, None, np.ones(6))).all()
+    assert np.isnan(at_threshold(known, right, None, np.ones(6))).all()
 
 
 def test_good_embeddings_and_an_open_set_judge_measure_better() -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from kyara.encode.encoder import Encoder
     from kyara.evaluate.dataset import Dataset
     from kyara.evaluate.embed import EmbeddedDataset
+    from kyara.evaluate.inboxes import InboxShape
     from kyara.evaluate.protocols import EvaluationProtocol
     from kyara.evaluate.report import Report
     from kyara.evaluate.suite import Seen
@@ -36,6 +38,27 @@ More examples:
 DATASET is a folder with a folder of pictures per character, or a CSV manifest with the
 columns character and file, and if known source, kind and picture (what it was cut from).
 """
+
+
+class _Shape(click.types.StringParamType):
+    """`200:50%:5:20`."""
+
+    name = "SHAPE"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        from kyara.evaluate.inboxes import InboxShape
+
+        found = re.fullmatch(r"(\d+):(\d+)%:(\d+):(\d+)", str(value).strip())
+        if found is None:
+            self.fail(
+                "expected PICTURES:STRANGERS:REFERENCES:CHARACTERS, as in 200:50%:5:20", param, ctx
+            )
+        pictures, percent, references, characters = map(int, found.groups())
+        if percent > 100 or min(pictures, references, characters) < 1:
+            self.fail(
+                "expected one picture, reference and character or more, and up to 100%", param, ctx
+            )
+        return InboxShape(pictures, percent / 100, references, characters)
 
 
 @click.command("evaluate", epilog=EXAMPLE)
@@ -62,7 +85,7 @@ columns character and file, and if known source, kind and picture (what it was c
     multiple=True,
     metavar="NAME",
     help="Only this way of measuring: verification, hard_pairs, retrieval, enrolment, tiers, "
-    "open_set, clustering or robustness; may be given repeatedly. All of them by default.",
+    "open_set, inboxes, clustering or robustness; may be given repeatedly. All of them by default.",
 )
 @click.option(
     "--judge",
@@ -72,6 +95,14 @@ columns character and file, and if known source, kind and picture (what it was c
     help="Measure this judge, as --mode of `kyara sort` names them; may be given repeatedly. By "
     "default the one that `kyara sort` uses with the model. any and avg are always measured: all "
     "models have them.",
+)
+@click.option(
+    "--inbox",
+    "inboxes",
+    multiple=True,
+    type=_Shape(),
+    help="For inboxes: PICTURES:STRANGERS:REFERENCES:CHARACTERS, as in 200:50%:5:20; may be given "
+    "repeatedly. By default that one, and what differs from it in one thing.",
 )
 @click.option(
     "--miner",
@@ -137,6 +168,7 @@ def command(
     baselines: tuple[str, ...],
     protocols: tuple[str, ...],
     judges: tuple[str, ...],
+    inboxes: tuple[InboxShape, ...],
     miner: str,
     sources: tuple[str, ...],
     json_file: Path | None,
@@ -152,7 +184,8 @@ def command(
     Verification (same or different: every pair, and the hard ones), retrieval (are the nearest
     pictures of the same character?), enrolment (1, 5 or 10 references of each character, who is
     the rest?), tiers (the same with all references that there are), open_set (half of the
-    characters are strangers: who is unknown?), clustering (unnamed pictures in groups) and
+    characters are strangers: who is unknown?), inboxes (the same as `kyara sort` does it, adapted
+    to inboxes of several shapes and not), clustering (unnamed pictures in groups) and
     robustness (one of two pictures altered), per source and on average. Who is who is judged by
     the same code as in `kyara identify`. Needs the extra `evaluate`.
     """
@@ -162,7 +195,7 @@ def command(
     optional("sklearn")  # now rather than after an hour of work
     if plots is not None:
         optional("matplotlib")
-    chosen = _protocols(protocols, bootstrap)
+    chosen = _protocols(protocols, bootstrap, inboxes)
     labelled = _load(dataset, sources)
     encoders = _open(plugins, baselines, calibrated, device)
     check_judges(encoders, judges)
@@ -213,15 +246,21 @@ def _open(
     return opened + [baseline(name, chosen) for name in dict.fromkeys(baselines)]
 
 
-def _protocols(names: Sequence[str], bootstrap: int) -> list[EvaluationProtocol]:
+def _protocols(
+    names: Sequence[str], bootstrap: int, shapes: Sequence[InboxShape]
+) -> list[EvaluationProtocol]:
     from kyara.errors import UsageError
-    from kyara.evaluate.protocols import PROTOCOLS
+    from kyara.evaluate.protocols import PROTOCOLS, Inboxes
 
     for name in names:
         if name not in PROTOCOLS:
             hint = f"there are: {', '.join(PROTOCOLS)}"
             raise UsageError(f"there is no protocol {name!r}", hint=hint)
-    return [make(bootstrap) for name, make in PROTOCOLS.items() if not names or name in names]
+    makers = dict(PROTOCOLS)
+    if shapes:
+        distinct = tuple(dict.fromkeys(shapes))
+        makers[Inboxes.name] = lambda samples: Inboxes(distinct, bootstrap=samples)
+    return [make(bootstrap) for name, make in makers.items() if not names or name in names]
 
 
 def _open_miner(name: str, device: str) -> Encoder:

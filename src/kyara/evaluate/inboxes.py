@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from kyara.evaluate.metrics import Mask
 from kyara.evaluate.trials import Embedded, gallery_of_pictures
 from kyara.identify.gallery import Gallery, Indices
 from kyara.types import FloatArray
@@ -35,6 +36,20 @@ class InboxShape:
     references: int = 5
     characters: int = 20
 
+    @property
+    def key(self) -> str:
+        """Fit for a key in JSON."""
+        percent = round(100 * self.strangers)
+        return f"{self.pictures}p_{percent}s_{self.references}r_{self.characters}c"
+
+    @property
+    def title(self) -> str:
+        """For people."""
+        return (
+            f"{self.pictures} pictures, {round(100 * self.strangers)} % strangers, "
+            f"{self.references} references of {self.characters} characters"
+        )
+
 
 @dataclass(frozen=True)
 class Inbox:
@@ -44,14 +59,16 @@ class Inbox:
         gallery: the references.
         pictures: embeddings (p, d).
         own: the index of each one's character in the gallery, or `NOBODY`; shape (p,).
+        owners: a number for each one's character, shape (p,).
     """
 
     gallery: Gallery
     pictures: FloatArray
     own: Indices
+    owners: Indices
 
     @property
-    def known(self) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    def known(self) -> Mask:
         """Whose character has references, shape (p,)."""
         return np.asarray(self.own != NOBODY)
 
@@ -102,13 +119,15 @@ def _draw(
     is_known = np.isin(embedded.characters[left], enrolled)
     wanted = _share(shape, rng)
     known, strangers = left[is_known][: shape.pictures - wanted], left[~is_known][:wanted]
-    rows = [embedded.embeddings[known], embedded.embeddings[strangers]]
+    chosen = np.concatenate([known, strangers])
+    rows, owners = embedded.embeddings[chosen], embedded.characters[chosen]
     if len(strangers) < min(_FEW, wanted) and others is not None:
-        rows.append(others[rng.permutation(len(others))[: wanted - len(strangers)]])
-    own = np.full(sum(map(len, rows)), NOBODY, dtype=np.intp)
+        more = rng.permutation(len(others))[: wanted - len(strangers)]
+        rows = np.concatenate([rows, others[more]])
+        owners = np.concatenate([owners, embedded.character_count + more])
+    own = np.full(len(rows), NOBODY, dtype=np.intp)
     own[: len(known)] = np.searchsorted(enrolled, embedded.characters[known])
-    gallery = gallery_of_pictures(embedded, references, encoder)
-    return Inbox(gallery, np.concatenate(rows), own)
+    return Inbox(gallery_of_pictures(embedded, references, encoder), rows, own, owners)
 
 
 def _share(shape: InboxShape, rng: np.random.Generator) -> int:

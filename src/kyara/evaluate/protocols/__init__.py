@@ -22,6 +22,7 @@ from kyara.evaluate.protocols.contract import (
     Outcome,
 )
 from kyara.evaluate.protocols.enrolment import Enrolment, Tiers
+from kyara.evaluate.protocols.inboxes import Inboxes
 from kyara.evaluate.protocols.open_set import OpenSetIdentification
 from kyara.evaluate.protocols.retrieval import Retrieval
 from kyara.evaluate.protocols.robustness import Robustness
@@ -39,6 +40,7 @@ __all__ = [
     "Estimate",
     "EvaluationProtocol",
     "HardPairs",
+    "Inboxes",
     "Measured",
     "MetricInfo",
     "OpenSetIdentification",
@@ -57,6 +59,7 @@ PROTOCOLS: dict[str, Callable[[int], EvaluationProtocol]] = {
     "enrolment": lambda samples: Enrolment(bootstrap=samples),
     "tiers": lambda samples: Tiers(bootstrap=samples),
     "open_set": lambda samples: OpenSetIdentification(bootstrap=samples),
+    "inboxes": lambda samples: Inboxes(bootstrap=samples),
     "clustering": lambda samples: Clustering(bootstrap=samples),
     "robustness": lambda samples: Robustness(bootstrap=samples),
 }

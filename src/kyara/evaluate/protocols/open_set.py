@@ -27,16 +27,24 @@ from kyara.evaluate.trials import Embedded, EnrolmentDraw, Identified, draw_enro
 from kyara.identify.judge import RATES
 from kyara.types import FloatArray
 
-__all__ = ["COUNTS", "OpenSetIdentification", "draw_open_set"]
+__all__ = [
+    "AS_IT_RUNS",
+    "AT_BEST",
+    "COUNTS",
+    "OpenSetIdentification",
+    "at_threshold",
+    "draw_open_set",
+    "figures",
+]
 
 COUNTS = (1, 3, 5, 10)
 
-_AT_BEST = {
+AT_BEST = {
     **{f"dir_at_fpir_{round(100 * r)}": f"DIR at FPIR {round(100 * r)} %" for r in RATES},
     "auroc": "AUROC",
     "top1": "top-1",
 }
-_AS_IT_RUNS = {
+AS_IT_RUNS = {
     "right": ("right names", True),
     "wrong": ("wrong names", False),
     "unknown": ("known but `unknown`", False),
@@ -125,11 +133,11 @@ class OpenSetIdentification:
         shown = n == self.middle
         at_best = [
             MetricInfo(f"{key}_{n}_{judge}", f"{title}, {which}", in_tables=shown)
-            for key, title in _AT_BEST.items()
+            for key, title in AT_BEST.items()
         ]
         as_it_runs = [
             MetricInfo(f"{key}_{n}_{judge}", f"{title}, {which}", higher, in_tables=shown)
-            for key, (title, higher) in _AS_IT_RUNS.items()
+            for key, (title, higher) in AS_IT_RUNS.items()
         ]
         return (*at_best, *as_it_runs)
 
@@ -162,7 +170,7 @@ def _estimates(
     def statistic(draws: Vector) -> Vector:
         weights = draws[owners]
         return np.concatenate(
-            [_figures(known, right, weights), _at_threshold(known, right, named, weights)]
+            [figures(known, right, weights), at_threshold(known, right, named, weights)]
         )
 
     clusters = int(owners.max()) + 1
@@ -170,11 +178,11 @@ def _estimates(
     return estimates(names, statistic(np.ones(clusters)), replicates)
 
 
-def _figures(known: Mask, right: Mask, weights: Vector) -> Vector:
+def figures(known: Mask, right: Mask, weights: Vector) -> Vector:
     """The figures of probes in the order of falling scores, each counting `weights`."""
     of_known, of_strangers = weights * known, weights * ~known
     if not of_known.any() or not of_strangers.any():
-        return np.full(len(_AT_BEST), np.nan)
+        return np.full(len(AT_BEST), np.nan)
     accepted = np.cumsum(of_strangers) / of_strangers.sum()
     correct = np.concatenate([[0.0], np.cumsum(of_known * right) / of_known.sum()])
     at = np.searchsorted(accepted, np.array(RATES) + 1e-9, side="right")
@@ -182,12 +190,12 @@ def _figures(known: Mask, right: Mask, weights: Vector) -> Vector:
     return np.array([*correct[at], auroc, correct[-1]])
 
 
-def _at_threshold(known: Mask, right: Mask, named: Mask | None, weights: Vector) -> Vector:
+def at_threshold(known: Mask, right: Mask, named: Mask | None, weights: Vector) -> Vector:
     """Of the known the shares with the right name, a wrong one, and none; of the strangers
     those with a name."""
     of_known, of_strangers = float(weights @ known), float(weights @ ~known)
     if named is None or of_known == 0.0 or of_strangers == 0.0:
-        return np.full(len(_AS_IT_RUNS), np.nan)
+        return np.full(len(AS_IT_RUNS), np.nan)
     of_all = [named & right, known & named & ~right, known & ~named, named & ~known]
     totals = [of_known, of_known, of_known, of_strangers]
     return np.array([weights @ part / total for part, total in zip(of_all, totals, strict=True)])
