@@ -94,6 +94,7 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
     """No test sees the user's cache, nor another test's."""
     path = tmp_path_factory.mktemp("cache") / "embeddings.sqlite"
     monkeypatch.setenv("KYARA_CACHE", str(path))
+    monkeypatch.setenv("KYARA_CONFIG", str(path.parent / "config"))
     return path
 
 

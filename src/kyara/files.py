@@ -21,8 +21,20 @@ __all__ = [
     "reading",
     "replaced",
     "sync_folder",
+    "user_folder",
     "writing",
 ]
+
+
+def user_folder() -> Path:
+    """The folder of what Kyara keeps for this user: what was trusted, and the key of journals.
+
+    KYARA_CONFIG names another.
+    """
+    import platformdirs
+
+    named = os.environ.get("KYARA_CONFIG")
+    return Path(named) if named else platformdirs.user_config_path("kyara", appauthor=False)
 
 
 def is_folder(path: str | os.PathLike[str]) -> bool:

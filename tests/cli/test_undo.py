@@ -208,3 +208,18 @@ def noisy_inbox(folder: Path) -> Path:
     for n in range(40):
         noise(folder / "inbox" / f"noise{n}.png", 300, seed=n)
     return folder / "inbox"
+
+
+def test_a_folder_that_was_moved_is_undone_when_it_is_trusted(
+    sort: Run, kyara: Run, tmp_path: Path
+) -> None:
+    sort("--move")
+    moved = (tmp_path / "out").rename(tmp_path / "moved")
+    look = kyara("undo", moved, "--dry-run")
+    filed = [path for path in moved.rglob("*.png") if ".kyara" not in path.parts]
+    assert look.code == 0
+    assert all(f"move {path} to {tmp_path / 'inbox'}" in look.out for path in filed)
+    refused = kyara("undo", moved)
+    assert (refused.code, refused.out, "--trust" in refused.err) == (1, "", True)
+    assert kyara("undo", moved, "--trust").code == 0
+    assert not any(path.exists() for path in filed)

@@ -34,19 +34,27 @@ Examples:
 @click.command("undo", epilog=EXAMPLE)
 @click.argument("place", metavar="SORTED", type=PATH)
 @click.option("--list", "as_list", is_flag=True, help="Show what was done in SORTED, and stop.")
-@click.option("--dry-run", is_flag=True, help="Show what would be done; touch nothing.")
+@click.option("--dry-run", is_flag=True, help="List every path; touch nothing.")
+@click.option(
+    "--trust",
+    is_flag=True,
+    help="Also if another person, another machine or another path is in the journal.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per line.")
-def command(place: Path, as_list: bool, dry_run: bool, as_json: bool) -> int:
+def command(place: Path, as_list: bool, dry_run: bool, trust: bool, as_json: bool) -> int:
     """Put everything back as it was before the latest sort into SORTED.
 
     Copies and links are removed, moved pictures go back to where they came from. What was
     changed since, and what would be lost, is left and named. Undoing again undoes the sort
     before. SORTED is the folder, or one of its journals that --list names.
+
+    Nothing outside SORTED and the inbox of that sort is touched. If SORTED came from elsewhere or
+    was moved, look with --dry-run; --trust then does what its journal says.
     """
     if as_list:
         _list(place, as_json)
         return 0
-    undoings, interrupted = _undo(_journals(place), dry_run)
+    undoings, interrupted = _undo(_journals(place), dry_run, trust)
     return _report(undoings, interrupted, as_json, dry_run)
 
 
@@ -72,14 +80,16 @@ def _all_journals(folder: Path) -> list[Path]:
     return found
 
 
-def _undo(records: Sequence[JournalRecord], dry_run: bool) -> tuple[list[Undoing], bool]:
+def _undo(
+    records: Sequence[JournalRecord], dry_run: bool, trust: bool
+) -> tuple[list[Undoing], bool]:
     from kyara.organise.undo import undo_plan
 
     undoings: list[Undoing] = []
     try:
         with progress("files", sum(len(record.entries) for record in records)) as tick:
             for record in records:
-                with closing(undo_plan(record, dry_run=dry_run)) as doing:
+                with closing(undo_plan(record, dry_run=dry_run, trust=trust)) as doing:
                     for undoing in doing:
                         undoings.append(undoing)
                         tick()
@@ -94,6 +104,10 @@ def _report(undoings: Sequence[Undoing], interrupted: bool, as_json: bool, dry_r
     if as_json:
         for undoing in undoings:
             click.echo(json.dumps(_row(undoing)))
+    elif dry_run:
+        for undoing in undoings:
+            if undoing.does:
+                click.echo(printable(undoing.does))
     counts = Counter(undoing.outcome for undoing in undoings)
     done = counts[Outcome.UNDONE]
     verb = "would be undone" if dry_run else "undone"

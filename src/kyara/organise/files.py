@@ -103,7 +103,8 @@ def below(root: Path, relative: str) -> Path:
         ValueError: it leads elsewhere.
     """
     path = PurePath(relative)
-    if path.is_absolute() or path.drive or not path.parts or ".." in path.parts:
+    outside = path.is_absolute() or path.drive or ".." in path.parts
+    if outside or not path.parts or "\0" in relative:
         raise ValueError(f"{relative!r} does not lie below the target folder")
     return root / path
 

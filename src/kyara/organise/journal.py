@@ -38,6 +38,7 @@ from kyara.organise.records import (
     as_line,
     check_version,
 )
+from kyara.organise.seal import is_sealed, seal
 
 __all__ = [
     "FOLDER",
@@ -80,6 +81,7 @@ class JournalRecord:
 
     Attributes:
         root: the target folder.
+        own: this person's Kyara wrote it, for the folder that it lies in.
         finished: the plan was carried out to its end.
         undone: it was undone to its end.
         left: how many operations could not be undone then.
@@ -90,6 +92,7 @@ class JournalRecord:
     id: str
     made: str
     inbox: Path | None
+    own: bool
     entries: tuple[Entry, ...]
     finished: bool
     undone: bool
@@ -125,14 +128,16 @@ class Journal:
         """Begin the journal of a plan; nothing of the plan is done yet."""
         identity = secrets.token_hex(4)
         now = datetime.now(UTC)
+        inbox = _inbox_of(plan)
         path = plan.root / FOLDER / f"{now:%Y%m%dT%H%M%S%fZ}-{identity}.jsonl"
         header = Header(
             version=JOURNAL_VERSION,
             id=identity,
             made=now.isoformat(timespec="seconds"),
             kyara=version("kyara"),
-            inbox=None if plan.inbox is None else os.path.abspath(plan.inbox),
+            inbox=inbox,
             planned=len(plan.operations),
+            seal=seal(identity, plan.root, inbox),
         )
         with _reporting(path), new_file(path) as part:
             part.write_bytes(as_line(header))
@@ -205,9 +210,12 @@ def locked(root: Path, *, wait: bool = True) -> Iterator[None]:
 
     Raises:
         OutputError: its folder of journals cannot be made or written to, or another process
-            works there.
+            works there; or a link is in the place of what should be written.
     """
     lock = FileLock(root / FOLDER / "lock")
+    for place in (root / FOLDER, root / FOLDER / "lock"):
+        if place.is_symlink():  # a folder from elsewhere may hold any: nothing is written through
+            raise OutputError("this is a link, and not followed", where=place, hint="remove it")
     with _reporting(root / FOLDER):
         (root / FOLDER).mkdir(parents=True, exist_ok=True)
         try:
@@ -227,7 +235,8 @@ def find_journals(root: Path) -> list[Path]:
         DataError: its folder of journals cannot be listed.
     """
     try:
-        return sorted(path for path in (root / FOLDER).iterdir() if path.suffix == ".jsonl")
+        found = sorted(path for path in (root / FOLDER).iterdir() if path.suffix == ".jsonl")
+        return [path for path in found if not path.is_symlink()]  # Kyara makes none
     except FileNotFoundError:
         return []
     except OSError as error:
@@ -241,6 +250,9 @@ def read_journal(path: Path) -> JournalRecord:
     Raises:
         DataError: it cannot be read, is not a journal, or is of a newer version.
     """
+    if path.absolute().parent.name != FOLDER or path.is_symlink():
+        what = f"not a journal of kyara: those lie in the folder {FOLDER} of what was sorted"
+        raise DataError(what, where=path)
     with reading(path):
         whole = path.read_bytes().split(b"\n")[:-1]
     try:
@@ -276,6 +288,7 @@ def _record(path: Path, header: Header, records: Sequence[Record]) -> JournalRec
         id=header.id,
         made=header.made,
         inbox=None if header.inbox is None else Path(header.inbox),
+        own=is_sealed(header.seal, header.id, root, header.inbox),
         entries=tuple(entries.values()),
         finished=finished,
         undone=left is not None,
@@ -284,6 +297,8 @@ def _record(path: Path, header: Header, records: Sequence[Record]) -> JournalRec
 
 
 def _entry(begun: Begin, root: Path) -> Entry:
+    if not Path(begun.source).is_absolute() or "\0" in begun.source:
+        raise ValueError(f"{begun.source!r} should be an absolute path")
     return Entry(
         n=begun.n,
         action=begun.action,
@@ -293,6 +308,16 @@ def _entry(begun: Begin, root: Path) -> Entry:
         link=begun.link,
         folders=tuple(below(root, folder) for folder in begun.folders),
     )
+
+
+def _inbox_of(plan: Plan) -> str | None:
+    if plan.inbox is not None:
+        return os.path.abspath(plan.inbox)
+    folders = [os.path.abspath(operation.source.parent) for operation in plan.operations]
+    try:
+        return os.path.commonpath(folders)
+    except ValueError:  # none, or on several drives
+        return None
 
 
 def _begin(n: int, operation: Operation, root: Path) -> Begin:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -30,6 +30,11 @@ __all__ = [
 
 JOURNAL_VERSION = 1
 
+# Parts of the names of files that are removed: nothing else may stand in their place.
+Identity = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{8}\\Z")]
+Number = Annotated[int, msgspec.Meta(ge=0)]
+Digest = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}\\Z")]
+
 
 class _Record(msgspec.Struct, kw_only=True, frozen=True, tag_field="record"):
     pass
@@ -42,16 +47,19 @@ class Header(_Record, kw_only=True, frozen=True, tag="plan"):
         id: part of the names of copies that are not complete.
         made: when, in UTC, ISO 8601.
         kyara: the version that wrote it.
-        inbox: where the pictures were looked for, an absolute path.
+        inbox: where the pictures were looked for, an absolute path; for a plan without one, the
+            folder that they have in common. Undo puts nothing anywhere else.
         planned: how many operations the plan has.
+        seal: tells whether this person wrote it, for the folder that it lies in.
     """
 
     version: int
-    id: str
+    id: Identity
     made: str
     kyara: str
     inbox: str | None
     planned: int
+    seal: str | None = None
 
 
 class Begin(_Record, kw_only=True, frozen=True, tag="begin"):
@@ -66,11 +74,11 @@ class Begin(_Record, kw_only=True, frozen=True, tag="begin"):
         folders: those that had to be made for it, relative to the target folder.
     """
 
-    n: int
+    n: Number
     action: Action
     source: str
     target: str
-    digest: str
+    digest: Digest
     link: str | None = None
     folders: tuple[str, ...] = ()
 
@@ -78,7 +86,7 @@ class Begin(_Record, kw_only=True, frozen=True, tag="begin"):
 class End(_Record, kw_only=True, frozen=True, tag="end"):
     """An operation that was done, or was not (it failed, or was not needed)."""
 
-    n: int
+    n: Number
     done: bool
 
 
@@ -89,7 +97,7 @@ class Finish(_Record, kw_only=True, frozen=True, tag="finish"):
 class Undo(_Record, kw_only=True, frozen=True, tag="undo"):
     """An operation that was undone."""
 
-    n: int
+    n: Number
 
 
 class Undone(_Record, kw_only=True, frozen=True, tag="undone"):

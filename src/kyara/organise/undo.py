@@ -3,13 +3,18 @@
 What is to be done with an operation is judged by what stands on the disk, not by what the
 journal says was finished: so it does not matter at which instant a process was killed, or how
 often undoing is begun. Nothing is removed unless the same content stands where it came from.
+
+A journal may have come with a folder from elsewhere. So nothing is touched that does not lie in
+the target folder or, where pictures are moved back, in the inbox that the journal names, links
+resolved; and a journal that this person did not write is not obeyed unasked.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Generator, Iterator
+import stat
+from collections.abc import Generator
 from dataclasses import dataclass
 from enum import Enum, StrEnum
 from pathlib import Path
@@ -24,6 +29,7 @@ from kyara.organise.journal import (
     locked,
     read_journal,
 )
+from kyara.organise.places import lies_below, lies_in_inbox
 from kyara.organise.plan import Action
 from kyara.pictures.digest import digest_of_file
 
@@ -42,11 +48,17 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True)
 class Undoing:
-    """An operation of a journal, and what was (or in a dry run, would be) made of it."""
+    """An operation of a journal, and what was (or in a dry run, would be) made of it.
+
+    Attributes:
+        does: what undoing it does, with every path that it touches.
+        why: why it was left.
+    """
 
     entry: Entry
     outcome: Outcome
     why: str | None = None
+    does: str = ""
 
 
 class _Step(Enum):
@@ -79,36 +91,51 @@ def plans_to_undo(root: Path) -> list[JournalRecord]:
             raise
         if record.undone or all(entry.done is False for entry in record.entries):
             continue
+        if found and record.own != found[-1].own:
+            break
         if found and (record.finished or record.inbox != found[-1].inbox):
             break
         found.append(record)
     return found
 
 
-def undo_plan(record: JournalRecord, *, dry_run: bool = False) -> Generator[Undoing, None, None]:
+def undo_plan(
+    record: JournalRecord, *, dry_run: bool = False, trust: bool = False
+) -> Generator[Undoing, None, None]:
     """Undo each operation, the last one first; yields what became of it.
 
     Copies and links are removed, moved pictures go back to where they came from, never in the
     place of another file. What was changed since, and what has no original any more, is left.
     Folders that the plan made are removed if they are empty in the end.
 
+    Args:
+        trust: obey it also where this person did not write it, or for another path.
+
     Raises:
+        DataError: the journal is not this person's own; nothing was undone.
         OutputError: the journal cannot be opened for writing; nothing was undone.
     """
     if dry_run:
         for entry in reversed(record.entries):
-            yield _judged(entry)
+            yield _judged(entry, record)
         return
+    if not (record.own or trust):
+        raise DataError(
+            "this journal was written on another machine, by another person, or for a folder at "
+            "another path, so it is not obeyed",
+            where=record.path,
+            hint="look with --dry-run; to do what it says: --trust",
+        )
     with locked(record.root), Journal(record.path, record.id) as journal:
         left = 0
         for entry in reversed(read_journal(record.path).entries):
-            undoing = _undo(entry, journal)
+            undoing = _undo(entry, record, journal)
             if undoing.outcome is Outcome.LEFT:
                 left += 1
             elif not entry.undone:
                 journal.undo(entry.n)
             yield undoing
-        _remove_empty(folder for entry in record.entries for folder in entry.folders)
+        _remove_empty(record)
         journal.undone(left)
 
 
@@ -117,11 +144,13 @@ def recover(root: Path) -> None:
 
     Copies that are not complete are removed, and so are empty folders that it made; a picture
     that had begun to move, and is in both places, is taken back. What cannot be tidied up is
-    left for undo to report, and so is everything while another process works there.
+    left for undo to report, and so is everything while another process works there, and what a
+    journal says that this person did not write.
     """
     with contextlib.suppress(KyaraError):
         for path in find_journals(root)[-1:]:
-            if _has_doubts(read_journal(path)):
+            record = read_journal(path)
+            if record.own and _has_doubts(record):
                 with locked(root, wait=False):
                     _settle(read_journal(path))
 
@@ -133,7 +162,7 @@ def _has_doubts(record: JournalRecord) -> bool:
 def _settle(record: JournalRecord) -> None:
     with Journal(record.path, record.id) as journal:
         for entry in record.entries:
-            if entry.done is not None or entry.undone:
+            if entry.done is not None or entry.undone or _elsewhere(entry, record):
                 continue
             with contextlib.suppress(OSError):
                 _remove_parts(entry, journal)
@@ -141,28 +170,63 @@ def _settle(record: JournalRecord) -> None:
                 if entry.action is Action.MOVE and in_both and _is_twin(entry):
                     entry.target.unlink()
                 journal.end(entry.n, done=os.path.lexists(entry.target))
-    _remove_empty(folder for entry in record.entries for folder in entry.folders)
+    _remove_empty(record)
 
 
-def _undo(entry: Entry, journal: Journal) -> Undoing:
+def _elsewhere(entry: Entry, record: JournalRecord) -> str | None:
+    """Why an operation is not touched: not all that it names lies where its run worked."""
+    if not lies_below(entry.target, record.root):
+        return "it does not lie in the folder of this journal"
+    # Of all others the source is only read, to see whether the picture is still there.
+    if entry.action is not Action.MOVE:
+        return None
+    if record.inbox is None or not lies_in_inbox(entry.source, record.inbox):
+        return f"its journal's inbox does not hold {entry.source}"
+    return None
+
+
+def _undo(entry: Entry, record: JournalRecord, journal: Journal) -> Undoing:
     try:
-        _remove_parts(entry, journal)
-        step = _step(entry)
+        if _elsewhere(entry, record) is None:
+            _remove_parts(entry, journal)
+        step = _confined_step(entry, record)
         _take(step, entry, journal)
     except _LeftError as left:
         return Undoing(entry, Outcome.LEFT, str(left))
     except OSError as error:
         why = f"it cannot be undone: {reason(error)}"
         return Undoing(entry, Outcome.LEFT, why)
-    return Undoing(entry, Outcome.NOTHING if step is _Step.NOTHING else Outcome.UNDONE)
+    return _as_undoing(entry, step)
 
 
-def _judged(entry: Entry) -> Undoing:
+def _judged(entry: Entry, record: JournalRecord) -> Undoing:
     try:
-        step = _step(entry)
+        step = _confined_step(entry, record)
     except _LeftError as left:
         return Undoing(entry, Outcome.LEFT, str(left))
-    return Undoing(entry, Outcome.NOTHING if step is _Step.NOTHING else Outcome.UNDONE)
+    return _as_undoing(entry, step)
+
+
+def _confined_step(entry: Entry, record: JournalRecord) -> _Step:
+    if entry.undone or entry.done is False:
+        return _Step.NOTHING
+    elsewhere = _elsewhere(entry, record)
+    if elsewhere is not None:
+        raise _LeftError(elsewhere)
+    return _step(entry)
+
+
+def _as_undoing(entry: Entry, step: _Step) -> Undoing:
+    match step:
+        case _Step.NOTHING:
+            return Undoing(entry, Outcome.NOTHING)
+        case _Step.REMOVE:
+            does = f"remove {entry.target}"
+        case _Step.RETURN:
+            does = f"move {entry.target} to {entry.source}"
+        case _Step.RELINK:
+            does = f"remove {entry.target}, link {entry.source} to {entry.link}"
+    return Undoing(entry, Outcome.UNDONE, does=does)
 
 
 def _take(step: _Step, entry: Entry, journal: Journal) -> None:
@@ -178,8 +242,6 @@ def _take(step: _Step, entry: Entry, journal: Journal) -> None:
 
 
 def _step(entry: Entry) -> _Step:
-    if entry.undone or entry.done is False:
-        return _Step.NOTHING
     if not os.path.lexists(entry.target):
         if entry.action is Action.MOVE and entry.done and not os.path.lexists(entry.source):
             raise _LeftError("it is no longer there")
@@ -216,6 +278,8 @@ def _is_twin(entry: Entry) -> bool:
         ours, theirs = entry.target.stat(), entry.source.stat()
     except OSError:
         return False
+    if not stat.S_ISREG(theirs.st_mode):  # a device or a pipe has no end
+        return False
     if (ours.st_dev, ours.st_ino) == (theirs.st_dev, theirs.st_ino):
         return ours.st_nlink > 1  # with one name only, both paths lead to the same one
     digest = _digest(entry.target)
@@ -240,11 +304,16 @@ def _digest(path: Path) -> bytes | None:
 
 
 def _remove_parts(entry: Entry, journal: Journal) -> None:
-    for folder in {entry.source.parent, entry.target.parent}:
+    folders = {entry.target.parent}
+    if entry.action is Action.MOVE:  # back, it grows there
+        folders.add(entry.source.parent)
+    for folder in folders:
         journal.part(entry.n, folder).unlink(missing_ok=True)
 
 
-def _remove_empty(folders: Iterator[Path]) -> None:
-    for folder in sorted(set(folders), key=lambda folder: len(folder.parts), reverse=True):
+def _remove_empty(record: JournalRecord) -> None:
+    made = {folder for entry in record.entries for folder in entry.folders}
+    folders = [folder for folder in made if lies_below(folder, record.root)]
+    for folder in sorted(folders, key=lambda folder: len(folder.parts), reverse=True):
         with contextlib.suppress(OSError):  # not empty, or gone
             folder.rmdir()
