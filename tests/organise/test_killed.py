@@ -18,6 +18,7 @@ from kyara import files as whole_files
 from kyara.organise import apply, files, journal, undo
 from kyara.organise.apply import apply_plan
 from kyara.organise.plan import Action, Filing, make_plan
+from kyara.organise.seal import seal
 from kyara.organise.undo import Outcome, plans_to_undo, recover, undo_plan
 from kyara.pictures.digest import digest_of_file
 from tests.support import files as files_below
@@ -38,6 +39,7 @@ FOLDERS = {"a.png": "ruby", "1/a.png": "ruby", "2/a.png": "jade", "b.png": "ruby
 
 @pytest.fixture
 def place(tmp_path: Path) -> Path:
+    seal("", tmp_path, None)  # the first makes a key, by which every later run would be shorter
     for name, data in INBOX.items():
         (tmp_path / "inbox" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "inbox" / name).write_bytes(data)
