@@ -300,10 +300,15 @@ def test_what_cannot_be_written_is_said(picture: Path, kind: Sidecar) -> None:
         write_sidecar(gone, [answer(gone, "ruby")], kind, "m")
 
 
-def test_a_linked_sidecar_stays_a_link(picture: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("leads", ["tags.txt", "gone.txt"])
+@pytest.mark.parametrize("kind", Sidecar)
+def test_a_sidecar_that_is_a_link_is_not_written_through(
+    picture: Path, tmp_path: Path, kind: Sidecar, leads: str
+) -> None:
     tags = tmp_path / "tags.txt"
     tags.write_bytes(b"sketch\n")
-    beside(picture, Sidecar.TXT).symlink_to("tags.txt")
-    write_sidecar(picture, [answer(picture, "ruby")], Sidecar.TXT, "m")
-    assert beside(picture, Sidecar.TXT).is_symlink()
-    assert tags.read_bytes() == b"sketch\ncharacter:ruby\n"
+    beside(picture, kind).symlink_to(leads)
+    with pytest.raises(OutputError, match="is a link"):
+        write_sidecar(picture, [answer(picture, "ruby")], kind, "m")
+    assert beside(picture, kind).is_symlink()
+    assert (tags.read_bytes(), (tmp_path / "gone.txt").exists()) == (b"sketch\n", False)

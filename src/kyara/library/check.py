@@ -8,8 +8,9 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from kyara.errors import KyaraError
+from kyara.errors import KyaraError, UsageError
 from kyara.library.database import Database
+from kyara.library.decisions import check_character_name
 from kyara.library.schema import migrate
 from kyara.library.store import Library
 from kyara.library.verdicts import DERIVED, rebuild
@@ -51,6 +52,7 @@ def check(library: Library) -> Checked:
     ]
     result.problems += _derived_otherwise(database)
     result.problems += _bad_embeddings(database)
+    result.problems += _bad_names(database)
     place = "COALESCE((SELECT path FROM places WHERE picture = id LIMIT 1), name)"
     result.gone = _paths(
         database,
@@ -94,6 +96,16 @@ def _bad_embeddings(database: Database) -> list[str]:
         " WHERE length(vector) != 4 * dimension"
     )
     return [f"the embedding of detection {row[0]} has the wrong length" for row in rows]
+
+
+def _bad_names(database: Database) -> list[str]:
+    problems = []
+    for (name,) in database.rows("SELECT name FROM characters ORDER BY id"):
+        try:
+            check_character_name(name)
+        except UsageError as error:
+            problems.append(error.what)
+    return problems
 
 
 def _paths(database: Database, query: str) -> list[Path]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from kyara.errors import UsageError
 from kyara.library.database import Database
@@ -264,16 +265,17 @@ def record(database: Database, payload: Payload, source: Source) -> Decision:
     return decision
 
 
-def check_character_name(name: str) -> None:
+def check_character_name(name: str, where: Path | None = None) -> None:
     """Nothing, if a character of a library can be called so.
 
     Raises:
         UsageError: it cannot.
     """
-    check_name(name)
+    check_name(name, where)
     if not is_text(name):
         raise UsageError(
             f"{name!r} is not text, so no character of a library can be called so",
+            where=where,
             hint="rename the folder",
         )
 

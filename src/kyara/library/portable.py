@@ -49,6 +49,10 @@ class _Picture(msgspec.Struct, frozen=True):
     kind: str
     score: float
 
+    def __post_init__(self) -> None:
+        if "/" in self.name or "\0" in self.name:  # it is shown, and looked for
+            raise ValueError(f"{self.name!r} is not the name of a file")
+
     @property
     def detection(self) -> Detection:
         return Detection(Box(*self.box), self.kind, self.score)
@@ -130,7 +134,7 @@ def import_references(library: Library, path: Path) -> Imported:
             hint="import it into a library of that model",
         )
     for name in dict.fromkeys(picture.character for picture in contents.pictures):
-        check_character_name(name)
+        check_character_name(name, path)
     before = library.counts().references
     with library.database.writing():
         for picture, row in zip(contents.pictures, embeddings, strict=True):

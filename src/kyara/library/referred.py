@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from kyara.errors import DataError
 from kyara.library.database import Database
+from kyara.library.decisions import check_character_name
 from kyara.library.figures import figures_of, of_detector, said_of_figures
 from kyara.types import Box, Detection, FloatArray, as_embeddings
 
@@ -55,7 +56,10 @@ def read_references(database: Database, dimension: int) -> References:
 
     Raises:
         DataError: an embedding is not as it should be.
+        UsageError: a character has a name that none can have: the file was not written by Kyara.
     """
+    for (name,) in database.rows("SELECT name FROM characters"):
+        check_character_name(name, database.path)
     singled_out = (json.dumps(_singled_out(database)),)
     count = database.row(f"{_SHOWN} SELECT COUNT(*) {_FROM}", singled_out)[0]
     embeddings = np.empty((count, dimension), dtype=np.float32)

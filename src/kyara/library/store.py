@@ -213,6 +213,7 @@ class Library:
 
         Raises:
             DataError: an embedding is not as it should be.
+            UsageError: a character has a name that none can have.
         """
         return read_references(self.database, self.encoder.dimension)
 

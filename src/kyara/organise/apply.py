@@ -13,6 +13,7 @@ from pathlib import Path
 from kyara.errors import KyaraError, OutputError, printable, reason
 from kyara.organise.files import copy_file, hard_link, move_file, symbolic_link
 from kyara.organise.journal import Journal, locked
+from kyara.organise.places import refusal
 from kyara.organise.plan import Action, Operation, Plan, Status
 from kyara.pictures.digest import digest_of_file
 
@@ -55,7 +56,7 @@ def apply_plan(
                         journal = _begin(plan, stack)
                     if n not in announced:
                         problem = problem or _announce(journal, {n: operation}, plan.root)
-                    held = problem or _held_back(operation, stuck)
+                    held = problem or _forbidden(operation, plan) or _held_back(operation, stuck)
                     part = journal.part(n, operation.target.parent)
                     done = _carry_out(operation, part, digest_of, held)
                     if problem is None:
@@ -87,6 +88,11 @@ def _announce(journal: Journal, operations: dict[int, Operation], root: Path) ->
     except OutputError as error:
         return error
     return None
+
+
+def _forbidden(operation: Operation, plan: Plan) -> KyaraError | None:
+    moves = operation.action is Action.MOVE
+    return refusal(operation.source, operation.target, plan.root, plan.inbox, moves=moves)
 
 
 def _held_back(operation: Operation, stuck: set[Path]) -> KyaraError | None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-__all__ = ["lies_below", "lies_in_inbox"]
+from kyara.errors import OutputError
+
+__all__ = ["lies_below", "lies_in_inbox", "refusal"]
 
 
 def lies_below(path: Path, root: Path) -> bool:
@@ -31,3 +33,31 @@ def _same_folder(one: Path, other: Path) -> bool:
         return os.path.realpath(one) == os.path.realpath(other)
     except ValueError:
         return False
+
+
+def refusal(
+    source: Path, target: Path, root: Path, inbox: Path | None, *, moves: bool
+) -> OutputError | None:
+    """Why nothing is put from `source` to `target`, if it leads out of the folders that a plan is
+    about: asked where the plan is made and again where it is carried out, for a plan may have
+    come from elsewhere, and a link may have come in between."""
+    if not lies_below(target, root):
+        return _leads_out(target, root)
+    if moves and inbox is not None and not lies_in_inbox(source, inbox):
+        what = "it lies outside the inbox, where a link leads to it, so it is not moved"
+        return OutputError(what, where=source, hint="use --copy, or sort its own folder")
+    return None
+
+
+def _leads_out(target: Path, root: Path) -> OutputError:
+    link = None
+    if target.is_relative_to(root) and ".." not in target.parts and "\0" not in str(target):
+        inner = [folder for folder in target.parents if folder.is_relative_to(root)]
+        link = next((folder for folder in inner if folder != root and folder.is_symlink()), None)
+    if link is None:
+        return OutputError("this is not below the target folder", where=target)
+    return OutputError(
+        "this is a link that leads out of the target folder, and is not followed",
+        where=link,
+        hint="replace it by a folder, or sort into the folder that it leads to",
+    )

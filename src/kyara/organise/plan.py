@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from kyara.errors import KyaraError, OutputError
+from kyara.organise.places import lies_below, refusal
 
 __all__ = ["Action", "Filing", "Operation", "Plan", "Status", "make_plan"]
 
@@ -104,18 +105,27 @@ def make_plan(
     `name~1a2b3c4d.png`. A picture that lies there already under one of its names stays as it
     is, so a second run finds what the first one made, in whatever order.
 
+    What would not lie below `root`, by its name or by a link there, has failed; so has moving a
+    picture to which a link leads out of the inbox.
+
     Args:
         digest_of: the digest of a file that already lies below `root`.
     """
     filings = list(filings)
-    names = _Names((root / filing.folder for filing in filings), digest_of)
-    operations = (_plan_one(filing, root, action, names) for filing in filings)
+    folders = dict.fromkeys(root / filing.folder for filing in filings)
+    names = _Names((one for one in folders if lies_below(one / "any", root)), digest_of)
+    operations = (_plan_one(filing, root, action, names, inbox) for filing in filings)
     return Plan(root, tuple(operations), inbox)
 
 
-def _plan_one(filing: Filing, root: Path, action: Action, names: _Names) -> Operation:
+def _plan_one(
+    filing: Filing, root: Path, action: Action, names: _Names, inbox: Path | None
+) -> Operation:
     action = filing.action or action
     targets = list(_candidates(root / filing.folder, filing))
+    refused = refusal(filing.source, targets[0], root, inbox, moves=action is Action.MOVE)
+    if refused is not None:
+        return Operation(action, filing.source, targets[0], filing.digest, Status.FAILED, refused)
     for target in targets:
         there = names.where(target, filing.digest)
         if there is not None:

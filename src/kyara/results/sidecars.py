@@ -68,6 +68,8 @@ def write_sidecar(
     if not named:
         return Outcome.NOTHING
     path = picture.with_name(f"{picture.name}.{kind.value}")
+    if path.is_symlink():  # what it leads to may be anything
+        raise OutputError("this sidecar is a link, and is not written through", where=path)
     with writing(path, what="cannot write this sidecar"):
         there = path.read_bytes() if path.is_file() else None
         content = _CONTENT[kind](_Wanted(path, picture, named, encoder_id, there))
