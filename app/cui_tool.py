@@ -19,7 +19,6 @@ try:
     from kyara.cli.main import run
     from kyara.cli.options import open_cache, report_skipped
     from kyara.cli.sort import report_sorted
-    from kyara.encode.device import parse_device
     from kyara.encode.encoder import Encoder
     from kyara.encode.pipeline import embed_pictures
     from kyara.errors import PluginError
@@ -27,6 +26,7 @@ try:
     from kyara.identify.references import CastReferences
     from kyara.library.cast import read_cast
     from kyara.plugins.discover import open_encoder
+    from kyara.runtime.device import parse_device
     from kyara.sorting import SortRequest, sort_pictures
 except ModuleNotFoundError as missing:
     sys.exit(f"cui_tool.py: {missing}; install Kyara first: pip install .. (from this folder)")

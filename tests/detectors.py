@@ -18,6 +18,7 @@ class Halves:
 
     id = "halves@1"
     longest = 32
+    margin = 0.0
 
     def __init__(self) -> None:
         self.asked: list[int] = []

@@ -36,7 +36,7 @@ def identity(directory: Path) -> str:
         ({"plugin": {"name": ""}}, "only letters"),
         ({"plugin": {"version": "1\n2"}}, "[plugin] version"),
         ({"plugin": {"version": 1}}, "Expected `str`"),
-        ({"plugin": {"kind": "detector"}}, "detector"),
+        ({"plugin": {"kind": "judge"}}, "judge"),
         ({"model": {"entry": None}}, "neither weights nor an entry"),
         ({"model": {"entry": "../evil:load"}}, 'expected "module:function"'),
         ({"model": {"entry": "model"}}, 'expected "module:function"'),

@@ -66,17 +66,50 @@ def write_differences(path: Path, dimension: int, *, of_directions: bool = True)
     return _write(path, nodes, constants, *values)
 
 
+def write_boxes(
+    path: Path,
+    boxes: NDArray[np.float32],
+    scores: NDArray[np.float32],
+    *,
+    names: str = "scores boxes",
+) -> Path:
+    """A detector that says the same of every picture, but for how bright it is: input `pictures`
+    (1, 3, h, w), float32; scores (1, a) times the mean of the first colour, boxes (1, a, 4)."""
+    said, placed = names.split()
+    nodes = [
+        Node("GlobalAveragePool", ["pictures"], "pooled"),
+        Node("Flatten", ["pooled"], "colour"),
+        Node("MatMul", ["colour", "first"], "bright"),
+        Node("Mul", ["bright", "given"], said),
+        Node("Identity", ["places"], placed),
+    ]
+    constants = {
+        "first": np.asarray([[1], [0], [0]], np.float32),
+        "given": scores[None].astype(np.float32),
+        "places": boxes[None].astype(np.float32),
+    }
+    count = len(scores)
+    return _write(
+        path,
+        nodes,
+        constants,
+        _value("pictures", FLOAT, [1, 3, "h", "w"]),
+        _value(said, FLOAT, [1, count]),
+        _value(placed, FLOAT, [1, count, 4]),
+    )
+
+
 def _write(
     path: Path,
     nodes: Sequence[Node],
     constants: dict[str, NDArray[np.float32]],
     given: bytes,
-    made: bytes,
+    *made: bytes,
 ) -> Path:
     graph = b"".join(_field(1, _node(node)) for node in nodes)
     graph += _field(2, b"g")
     graph += b"".join(_field(5, _tensor(name, array)) for name, array in constants.items())
-    graph += _field(11, given) + _field(12, made)
+    graph += _field(11, given) + b"".join(_field(12, one) for one in made)
     opset = _field(2, 13)
     path.write_bytes(_field(1, 8) + _field(7, graph) + _field(8, opset))
     return path

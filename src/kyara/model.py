@@ -21,7 +21,6 @@ from types import TracebackType
 from typing import Self, TypeAlias, cast
 
 from kyara.encode.cache import EmbeddingCache, default_cache_path
-from kyara.encode.device import parse_device
 from kyara.encode.encoder import Encoder
 from kyara.encode.pipeline import EmbeddedPicture, embed_pictures
 from kyara.errors import DataError, UsageError
@@ -47,6 +46,7 @@ from kyara.organise.plan import Action
 from kyara.pictures.find import find_pictures
 from kyara.pictures.source import PictureLike, several
 from kyara.plugins.discover import DEFAULT_PLUGIN, open_encoder
+from kyara.runtime.device import parse_device
 from kyara.sorting import SortRequest, SortResult, sort_pictures
 from kyara.types import Box, FloatArray, Verification
 

@@ -207,7 +207,7 @@ def _identify_all(
     references = request.references.embedded(encoder, cache, progress)
     embedded = []
     with progress("pictures", len(paths)) as tick:
-        for picture in embed_pictures(paths, encoder, cache=cache):
+        for picture in embed_pictures(paths, encoder, detector=references.detector, cache=cache):
             embedded.append(picture)
             tick()
     rule = choose_judge(encoder) if request.rule is None else request.rule

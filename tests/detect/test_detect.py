@@ -92,18 +92,17 @@ def test_a_small_box_is_decoded_with_pixels_enough() -> None:
     image.paste(Image.fromarray(stripes), (800, 400))
     content = Data(encoded(image, "JPEG", quality=95)).read()
     boxes = [Box(0, 0, 1600, 800), Box(800, 400, 864, 464)]
-    detections = [Detection(box, "figure") for box in boxes]
-    whole, small = crops_of(content, detections, InputSpec(size=64, fit="pad"))
+    whole, small = crops_of(content, boxes, InputSpec(size=64, fit="pad"))
     assert whole.shape == small.shape == (64, 64, 3)
     assert small.std() > 110  # black and white stripes, not grey
-    (alone,) = crops_of(content, detections[:1], InputSpec(size=64, fit="pad"))
+    (alone,) = crops_of(content, boxes[:1], InputSpec(size=64, fit="pad"))
     assert np.abs(alone.astype(int) - whole).mean() < 3
 
 
 class Wrong:
     """A detector that gives what it is told to."""
 
-    id, longest = "wrong", 0
+    id, longest, margin = "wrong", 0, 0.0
 
     def __init__(self, answer: list[tuple[Detection, ...]] | None) -> None:
         self.answer = answer

@@ -10,6 +10,7 @@ import pytest
 
 from kyara import manifest
 from kyara.manifest import Manifest, load_manifest
+from kyara.manifest.detector import DetectorManifest
 
 PAGE = (Path(__file__).parents[2] / "docs/reference/plugin-manifest.md").read_text("utf-8")
 TABLES = {
@@ -22,12 +23,16 @@ TABLES = {
     "calibration": manifest.CalibrationSpec,
     "open_set": manifest.OpenSetSpec,
 }
+OF_A_DETECTOR = {
+    "input": "`[input]` of a detector",
+    "detection": "`[detection]`",
+}
 
 
-def rows(table: str) -> dict[str, str]:
+def rows(table: str, heading: str | None = None) -> dict[str, str]:
     """Key and line of each row below the heading of `table`."""
-    section = re.split(r"^## ", PAGE, flags=re.MULTILINE)
-    (text,) = [part for part in section if part.startswith(f"`[{table}]`")]
+    section = re.split(r"^##+ ", PAGE, flags=re.MULTILINE)
+    text, *_ = [part for part in section if part.startswith(heading or f"`[{table}]`")]
     return {m[1]: m[0] for m in re.finditer(r"^\| `(\w+)` \|.*$", text, re.MULTILINE)}
 
 
@@ -46,6 +51,16 @@ def test_every_key_has_a_row_and_every_row_a_key(table: str) -> None:
 def test_what_is_required_is_said(table: str) -> None:
     for field in msgspec.structs.fields(TABLES[table]):
         assert ("| required |" in rows(table)[field.name]) == field.required
+
+
+@pytest.mark.parametrize("table", OF_A_DETECTOR)
+def test_every_key_of_a_detector_has_a_row(table: str) -> None:
+    (spec,) = [f.type for f in msgspec.structs.fields(DetectorManifest) if f.name == table]
+    keys = rows(table, OF_A_DETECTOR[table])
+    fields = msgspec.structs.fields(spec)
+    assert keys.keys() == {field.name for field in fields}
+    for field in fields:
+        assert ("| required |" in keys[field.name]) == field.required
 
 
 def test_no_table_is_missing() -> None:

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kyara.encode.device import CPU, parse_device, require_onnx_device
 from kyara.encode.encoder import Encoder
 from kyara.errors import DeviceError, PluginError, UsageError
 from kyara.manifest import load_manifest
 from kyara.plugins.discover import open_encoder
+from kyara.runtime.device import CPU, parse_device, require_onnx_device
 
 CROPS = np.zeros((3, 16, 16, 3), dtype=np.uint8)
 

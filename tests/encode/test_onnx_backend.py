@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kyara.encode.device import CPU
-from kyara.encode.onnx import OnnxBackend, as_network_input, open_session
+from kyara.encode.onnx import OnnxBackend, as_network_input
 from kyara.errors import PluginError
 from kyara.manifest import (
     EmbeddingSpec,
@@ -20,6 +19,8 @@ from kyara.manifest import (
     PluginSpec,
     save_manifest,
 )
+from kyara.runtime.device import CPU
+from kyara.runtime.session import open_session
 
 CROPS = np.random.default_rng(0).integers(0, 256, (5, 8, 8, 3), dtype=np.uint8)
 UINT8 = InputSpec(size=8, dtype="uint8", layout="NHWC")

@@ -65,7 +65,8 @@ def test_an_installed_plugin_is_used_by_name(
     assert kyara("compare", a, b, "--plugin", "mine").code == 0
     listed = kyara("plugins")
     assert listed.code == 0
-    assert any(line.split()[:3] == ["mine", "1", "installed"] for line in listed.out.splitlines())
+    expected = ["mine", "1", "encoder", "installed"]
+    assert any(line.split()[:4] == expected for line in listed.out.splitlines())
 
 
 def test_a_plugin_below_a_package_is_found_without_importing_that(

@@ -16,6 +16,7 @@ from kyara.errors import UsageError
 from kyara.files import is_folder
 
 if TYPE_CHECKING:
+    from kyara.detect import Detector
     from kyara.encode.encoder import Encoder
     from kyara.encode.pipeline import EmbeddedPicture
     from kyara.types import FloatArray, PixelArray, Verification
@@ -74,16 +75,16 @@ def command(
         raise click.UsageError("--explain and --library exclude each other")
     references: list[EmbeddedPicture] = []
     if library is None:
-        encoder = model.encoder()
+        encoder, finder = model.encoder(), model.detector()
     else:
-        encoder, references = _from_library(library, character, model)
+        encoder, finder, references = _from_library(library, character, model)
     paths = _named(pictures, find_pictures(pictures))
     if len(paths) + len(references) < 2:
         raise UsageError("two pictures or more are needed", hint="kyara compare a.png b.png")
     if explain is not None:
         _check_explainable(explain, paths)
     with model.cache() as cache:
-        embedded = list(embed_pictures(paths, encoder, cache=cache))
+        embedded = list(embed_pictures(paths, encoder, detector=finder, cache=cache))
     usable = [picture for picture in embedded if picture.error is None]
     usable += references if usable else []
     failed = [str(picture.error) for picture in embedded if picture.error is not None]
@@ -93,7 +94,7 @@ def command(
     best = _best_pairs(usable, encoder)
     matrix = _verify_all(best, encoder)
     if explain is not None:
-        _explain(explain, usable, best[0][1], matrix[0][1], encoder)
+        _explain(explain, usable, best[0][1], matrix[0][1], (encoder, finder))
     if as_json:
         click.echo(json.dumps(_as_json(usable, best, matrix, encoder, explain)))
     elif len(usable) == 2:
@@ -105,22 +106,28 @@ def command(
 
 def _from_library(
     path: Path, character: str | None, model: ModelOptions
-) -> tuple[Encoder, list[EmbeddedPicture]]:
-    """The encoder of a library, and its references; the pictures are not needed."""
+) -> tuple[Encoder, Detector, list[EmbeddedPicture]]:
+    """The encoder and detector of a library, and its references; the pictures are not needed."""
     from kyara.encode.pipeline import EmbeddedPicture
+    from kyara.library.intake import detector_of
     from kyara.library.store import Library
 
     with Library.open(path) as library:
         encoder = model.encoder_of(library)
+        detector = detector_of(library, model.chosen_detector())
         name = None if character is None else library.decisions.find(character).name
         found = library.references()
-    return encoder, [
-        EmbeddedPicture(
-            found.paths[n], found.digests[n], (found.detection(n),), found.embeddings[[n]]
-        )
-        for n, owner in enumerate(found.characters)
-        if name is None or owner == name
-    ]
+    return (
+        encoder,
+        detector,
+        [
+            EmbeddedPicture(
+                found.paths[n], found.digests[n], (found.detection(n),), found.embeddings[[n]]
+            )
+            for n, owner in enumerate(found.characters)
+            if name is None or owner == name
+        ],
+    )
 
 
 def _named(given: Sequence[Path], found: list[Path]) -> list[Path]:
@@ -173,14 +180,15 @@ def _explain(
     pictures: Sequence[EmbeddedPicture],
     pair: _Pair,
     verdict: Verification,
-    encoder: Encoder,
+    models: tuple[Encoder, Detector],
 ) -> None:
     from kyara.identify.calibration import in_words
     from kyara.identify.explain import Occlusion, explain_similarity
     from kyara.results.explanation import write_explanation
 
-    a = _crop_of(pictures[0], pair.one, encoder)
-    b = _crop_of(pictures[1], pair.other, encoder)
+    encoder, detector = models
+    a = _crop_of(pictures[0], pair.one, encoder, detector)
+    b = _crop_of(pictures[1], pair.other, encoder, detector)
     with progress("patches", 2 * len(Occlusion.for_size(encoder.input.size).windows)) as tick:
         explanation = explain_similarity(a, b, encoder, on_patches=tick)
     likely = "" if verdict.probability is None else f", probability {verdict.probability:.2f}"
@@ -188,12 +196,19 @@ def _explain(
     write_explanation(target, explanation, sentence)
 
 
-def _crop_of(picture: EmbeddedPicture, figure: int, encoder: Encoder) -> PixelArray:
+def _crop_of(
+    picture: EmbeddedPicture, figure: int, encoder: Encoder, detector: Detector
+) -> PixelArray:
+    from kyara.detect import crop_box
     from kyara.encode.preprocess import crops_of
+    from kyara.pictures.read import measure
     from kyara.pictures.source import File
 
-    detection = picture.detections[figure]
-    (crop,) = crops_of(File(picture.path).read(), [detection], encoder.input)
+    content, detection = File(picture.path).read(), picture.detections[figure]
+    box = detection.box
+    if detector.margin:  # the size is only needed, and not always known, where there is one
+        box = crop_box(detection, detector.margin, *measure(picture.path).upright)
+    (crop,) = crops_of(content, [box], encoder.input)
     return crop
 
 

@@ -64,13 +64,13 @@ def command(
         raise UsageError("this file exists", where=out, hint="choose another, or --overwrite")
     if not is_folder(out.parent):
         raise UsageError("there is no such folder", where=out.parent)
-    encoder = model.encoder()
+    encoder, finder = model.encoder(), model.detector()
     paths = find_pictures(pictures)
     embedded = []
     with model.cache() as cache:
         try:
             with progress("pictures", len(paths)) as tick:
-                for picture in embed_pictures(paths, encoder, cache=cache):
+                for picture in embed_pictures(paths, encoder, detector=finder, cache=cache):
                     embedded.append(picture)
                     tick()
         except KeyboardInterrupt:

@@ -5,11 +5,16 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from kyara.extras import require_extra
+
+if TYPE_CHECKING:
+    from kyara.manifest import PluginSpec
 
 EXAMPLE = """
 \b
@@ -17,6 +22,8 @@ Example:
     kyara export runs/first --out my-plugin --name first --int8 --data train.csv
     kyara evaluate dev.csv --plugin my-plugin --calibrate my-plugin
 """
+WEIGHTS = "model.onnx"
+DETECTOR_SIZE = 640
 RANGE_PICTURES = 512
 WHITENING_PICTURES = 12_000
 
@@ -36,8 +43,9 @@ WHITENING_PICTURES = 12_000
 @click.option("--licence", default="", help="The licence of the weights, as you would say it.")
 @click.option(
     "--size",
-    type=click.IntRange(32, 512),
-    help="Side of a crop in pixels; default: that of the end of the training.",
+    type=click.IntRange(32, 2048),
+    help="Side of a crop in pixels; default: that of the end of the training. Of a detector the "
+    "longer side of a picture; default: 640.",
 )
 @click.option(
     "--int8",
@@ -85,52 +93,39 @@ def command(
 ) -> None:
     """Turn the training run in RUN into a plugin directory.
 
-    The network becomes ONNX; that it gives the same embeddings as torch (to 1e-3) is checked
-    before anything is written.
+    The network becomes ONNX; that it gives the same embeddings, or scores and boxes, as torch is
+    checked before anything is written.
     """
     require_extra("train")
     from kyara.errors import UsageError
-    from kyara.evaluate.dataset import load_dataset
-    from kyara.manifest import InputSpec, PluginSpec, TrainingSpec
-    from kyara.train.loop import load_trained, training_data
-    from kyara.train.package import export_onnx, halve, load_crops, quantise, today, write_plugin
-    from kyara.train.whiten import whiten as fit_projection
+    from kyara.manifest import PluginSpec
+    from kyara.train.run import record_of
 
     if out.exists():
         raise UsageError("this exists already", where=out, hint="choose another directory")
-    if (int8 or whiten) and data is None:
-        raise click.UsageError("--int8 and --whiten need --data")
-    if int8 and half:
-        raise click.UsageError("--int8 and --half exclude each other")
-    if palette and not whiten:
-        raise click.UsageError("--palette needs --whiten")
-    net, config = load_trained(run)
-    spec = InputSpec(size=size or config.sizes[-1].size, dtype="uint8", layout="NHWC")
-    dataset = None if data is None else load_dataset(data)
-    if whiten and dataset is not None:
-        fit_projection(net, *load_crops(dataset, WHITENING_PICTURES, spec), palette=palette)
+    task = record_of(run)["config"].get("task")
+    plugin = PluginSpec(
+        kind="detector" if task == "detect" else "encoder",
+        name=name or out.name,
+        version=version,
+        description=description,
+        licence=licence,
+    )
     cosine = None
-    with tempfile.TemporaryDirectory() as folder:
-        model = Path(folder) / "model.onnx"
-        export_onnx(net, spec.size, model)
-        if int8 and dataset is not None:
-            crops, _ = load_crops(dataset, RANGE_PICTURES, spec)
-            exact, model = model, Path(folder) / "int8.onnx"
-            cosine = quantise(exact, crops, model)
-        if half:
-            exact, model = model, Path(folder) / "half.onnx"
-            halve(exact, model)
-        manifest = write_plugin(
-            model,
-            out,
-            plugin=PluginSpec(
-                name=name or out.name, version=version, description=description, licence=licence
-            ),
-            input_spec=spec,
-            dimension=config.model.dimension,
-            training=TrainingSpec(data=training_data(run), date=today(), config=run.name),
-        )
-    size_in_bytes = (out / manifest.model.weights).stat().st_size
+    if task == "detect":
+        if int8 or whiten or palette or data is not None:
+            raise click.UsageError("a detector goes with --size and --half only")
+        _export_detector(run, out, plugin, size or DETECTOR_SIZE, half)
+    else:
+        if (int8 or whiten) and data is None:
+            raise click.UsageError("--int8 and --whiten need --data")
+        if int8 and half:
+            raise click.UsageError("--int8 and --half exclude each other")
+        if palette and not whiten:
+            raise click.UsageError("--palette needs --whiten")
+        ways = _Ways(size, int8, half, whiten, palette)
+        cosine = _export_encoder(run, out, plugin, ways, data)
+    size_in_bytes = (out / WEIGHTS).stat().st_size
     summary = {
         "plugin": os.fspath(out),
         "bytes": size_in_bytes,
@@ -142,3 +137,68 @@ def command(
         click.echo(f"{out}: {size_in_bytes / 1e6:.1f} MB")
         if cosine is not None:
             click.echo(f"mean cosine between the exact and the 8-bit embeddings: {cosine:.4f}")
+
+
+@dataclass(frozen=True)
+class _Ways:
+    """How an encoder is exported, as the options say."""
+
+    size: int | None
+    int8: bool
+    half: bool
+    whiten: bool
+    palette: bool
+
+
+def _export_encoder(
+    run: Path, out: Path, plugin: PluginSpec, ways: _Ways, data: Path | None
+) -> float | None:
+    """Write the plugin; returns the mean cosine of the 8-bit embeddings, if there are any."""
+    from kyara.evaluate.dataset import load_dataset
+    from kyara.manifest import InputSpec, TrainingSpec
+    from kyara.train.loop import load_trained, training_data
+    from kyara.train.package import export_onnx, halve, load_crops, quantise, today, write_plugin
+    from kyara.train.whiten import whiten as fit_projection
+
+    net, config = load_trained(run)
+    spec = InputSpec(size=ways.size or config.sizes[-1].size, dtype="uint8", layout="NHWC")
+    dataset = None if data is None else load_dataset(data)
+    if ways.whiten and dataset is not None:
+        fit_projection(net, *load_crops(dataset, WHITENING_PICTURES, spec), palette=ways.palette)
+    cosine = None
+    with tempfile.TemporaryDirectory() as folder:
+        model = Path(folder) / "model.onnx"
+        export_onnx(net, spec.size, model)
+        if ways.int8 and dataset is not None:
+            crops, _ = load_crops(dataset, RANGE_PICTURES, spec)
+            exact, model = model, Path(folder) / "int8.onnx"
+            cosine = quantise(exact, crops, model)
+        if ways.half:
+            exact, model = model, Path(folder) / "half.onnx"
+            halve(exact, model)
+        write_plugin(
+            model,
+            out,
+            plugin=plugin,
+            input_spec=spec,
+            dimension=config.model.dimension,
+            training=TrainingSpec(data=training_data(run), date=today(), config=run.name),
+        )
+    return cosine
+
+
+def _export_detector(run: Path, out: Path, plugin: PluginSpec, size: int, half: bool) -> None:
+    from kyara.manifest import TrainingSpec
+    from kyara.train.heads.loop import load_trained_detector, trained_on
+    from kyara.train.heads.package import export_detector, write_detector
+    from kyara.train.package import halve, today
+
+    net, _ = load_trained_detector(run)
+    with tempfile.TemporaryDirectory() as folder:
+        model = Path(folder) / "model.onnx"
+        export_detector(net, model)
+        if half:
+            exact, model = model, Path(folder) / "half.onnx"
+            halve(exact, model)
+        training = TrainingSpec(data=trained_on(run), date=today(), config=run.name)
+        write_detector(model, out, plugin=plugin, size=size, training=training)

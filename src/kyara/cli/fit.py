@@ -89,7 +89,7 @@ def command(
     if load_manifest(plugin).embedding.similarity != "cosine":
         what = "an open-set judge is for a model that compares by the cosine"
         raise UsageError(what, where=plugin)
-    encoder = ModelOptions(os.fspath(plugin.resolve()), device).encoder()
+    encoder = ModelOptions(os.fspath(plugin.resolve()), device=device).encoder()
     others, labelled = load_dataset(train), load_dataset(dev)
     learnt, judged = _embed(encoder, others), _embed(encoder, labelled)
     plda = fit_on(learnt.sources)
@@ -140,6 +140,6 @@ def _measure(
     from kyara.evaluate.suite import measure
 
     # As users get it now.
-    fitted = ModelOptions(os.fspath(plugin.resolve()), device).encoder()
+    fitted = ModelOptions(os.fspath(plugin.resolve()), device=device).encoder()
     protocols = [PROTOCOLS["open_set"](bootstrap)]
     save_report(measure([(fitted, embedded)], dataset, protocols, name=name, seed=seed), path)

@@ -97,8 +97,9 @@ def command(
         stream: Rule | None = None
         try:
             for number, batch in enumerate(batches):
+                paths = [one.path for one in batch]
                 embedded: Iterable[EmbeddedPicture]
-                embedded = embed_pictures([one.path for one in batch], encoder, cache=cache)
+                embedded = embed_pictures(paths, encoder, detector=known.detector, cache=cache)
                 if number == 0 and named and rule.adapts is not None:
                     # The judge is fitted to all of them, so none is judged before the last is seen.
                     with progress("looking", len(batch)) as tick:

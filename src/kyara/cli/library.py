@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ import click
 
 from kyara.cli.console import progress
 from kyara.cli.library_file import check, export, info, json_option, library_file
-from kyara.cli.options import PATH, ModelOptions, model_options, report_skipped
+from kyara.cli.options import PATH, ModelOptions, detect_option, model_options, report_skipped
 from kyara.cli.updated import report_updated
 from kyara.errors import printable
 
@@ -57,16 +58,19 @@ Example:
     metavar="NAME-OR-DIR",
     help="The model: a name from `kyara plugins`, or a plugin directory.",
 )
-def create(library: Path, as_json: bool, plugin: str | None) -> None:
+@detect_option
+def create(library: Path, as_json: bool, plugin: str | None, detect: str | None) -> None:
     """Make a new library FILE, with nothing in it.
 
-    It holds the embeddings of one model; `update --re-embed` changes to another.
+    It holds the embeddings of one model, of what one detector found; `update --re-embed` changes
+    to others.
     """
     from kyara.library.store import Library
     from kyara.plugins.discover import DEFAULT_PLUGIN
 
-    encoder = ModelOptions(plugin).encoder()
-    Library.create(library, encoder, plugin or DEFAULT_PLUGIN).close()
+    model = ModelOptions(plugin, detect)
+    encoder = model.encoder()
+    Library.create(library, encoder, plugin or DEFAULT_PLUGIN, model.detector()).close()
     if as_json:
         click.echo(json.dumps({"file": os.fspath(library), "encoder": encoder.id}))
     else:
@@ -113,8 +117,8 @@ def add(
         raise click.UsageError("--character and --cast exclude each other")
     roots = [r for path in pictures for r in roots_at(path, character=character, cast=cast)]
     with _writing(library) as opened, model.cache() as cache:
-        encoder = model.encoder_of(opened)
-        result = add_roots(opened, roots, encoder, cache=cache, progress=progress)
+        encoder, finder = model.encoder_of(opened), model.chosen_detector()
+        result = add_roots(opened, roots, encoder, detector=finder, cache=cache, progress=progress)
     return report_updated(result, as_json)
 
 
@@ -131,7 +135,11 @@ Examples:
 @click.option(
     "--read-all", is_flag=True, help="Read every file, also where nothing seems to have changed."
 )
-@click.option("--re-embed", is_flag=True, help="Change to the model that --plugin names.")
+@click.option(
+    "--re-embed",
+    is_flag=True,
+    help="Change to the --plugin and the --detect that are given.",
+)
 @json_option
 @model_options
 def update(
@@ -150,13 +158,15 @@ def update(
     from kyara.library.update import update as update_all
 
     with _writing(library) as opened, model.cache() as cache:
+        finder = model.chosen_detector()
         if re_embed:
             chosen = model.plugin or opened.encoder.plugin
             encoder = replace(model, plugin=chosen).encoder()
-            result = embed_again(opened, encoder, chosen, cache=cache, progress=progress)
+            change = partial(embed_again, opened, encoder, chosen)
         else:
             encoder = model.encoder_of(opened)
-            result = update_all(opened, encoder, cache=cache, progress=progress, read_all=read_all)
+            change = partial(update_all, opened, encoder, read_all=read_all)
+        result = change(detector=finder, cache=cache, progress=progress)
     return report_updated(result, as_json)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ import click
 from kyara.cli.groups import option_group
 
 if TYPE_CHECKING:
+    from kyara.detect import Detector
     from kyara.encode.cache import EmbeddingCache
     from kyara.encode.encoder import Encoder
     from kyara.library.store import Library
@@ -21,6 +22,7 @@ __all__ = [
     "EXIT_SKIPPED",
     "PATH",
     "ModelOptions",
+    "detect_option",
     "model_options",
     "open_cache",
     "report_skipped",
@@ -32,22 +34,34 @@ PATH = click.Path(path_type=Path, readable=False)
 EXIT_SKIPPED = 3
 
 
+detect_option = click.option(
+    "--detect",
+    default=None,
+    metavar="auto|none|NAME-OR-DIR",
+    help="What finds the figures in a picture: a detector from `kyara plugins` or a plugin "
+    "directory; none: every picture is one figure. auto, the default: what Kyara comes with, or "
+    "what the library was made with.",
+)
+"""Hands its value over as `detect`."""
+
+
 @dataclass(frozen=True)
 class ModelOptions:
-    """What `--plugin`, `--device` and `--no-cache` say.
+    """What `--plugin`, `--detect`, `--device` and `--no-cache` say.
 
     Attributes:
         plugin: None: the default one, or the one that a library was made with.
     """
 
     plugin: str | None = None
+    detect: str | None = None
     device: str = "cpu"
     no_cache: bool = False
 
     def encoder(self) -> Encoder:
         """The encoder that they name."""
-        from kyara.encode.device import parse_device
         from kyara.plugins.discover import DEFAULT_PLUGIN, open_encoder
+        from kyara.runtime.device import parse_device
 
         return open_encoder(self.plugin or DEFAULT_PLUGIN, parse_device(self.device))
 
@@ -57,9 +71,20 @@ class ModelOptions:
         Raises:
             UsageError: they name another.
         """
-        encoder = ModelOptions(self.plugin or library.encoder.plugin, self.device).encoder()
+        encoder = replace(self, plugin=self.plugin or library.encoder.plugin).encoder()
         library.require(encoder)
         return encoder
+
+    def detector(self) -> Detector:
+        """The detector that they name."""
+        from kyara.plugins.discover import open_detector
+        from kyara.runtime.device import parse_device
+
+        return open_detector(self.detect or "auto", parse_device(self.device))
+
+    def chosen_detector(self) -> Detector | None:
+        """The same, but None where it is left to a library."""
+        return None if self.detect in (None, "auto") else self.detector()
 
     def cache(self) -> AbstractContextManager[EmbeddingCache | None]:
         """The user's cache, or None where it is not wanted or cannot be used."""
@@ -75,6 +100,7 @@ model_options = option_group(
         metavar="NAME-OR-DIR",
         help="The model: a name from `kyara plugins`, or a plugin directory.",
     ),
+    detect_option,
     click.option(
         "--device",
         default="cpu",

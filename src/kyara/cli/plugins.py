@@ -22,10 +22,10 @@ Examples:
 @click.command("plugins", epilog=EXAMPLE)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per plugin and line.")
 def command(as_json: bool) -> int:
-    """List the models that --plugin takes by name.
+    """List the models that --plugin, and the detectors that --detect, takes by name.
 
     The shipped ones, and those of installed Python packages. A plugin directory of your own
-    needs no list: give --plugin its path.
+    needs no list: give its path.
     """
     from kyara.cli.console import print_table
     from kyara.plugins.discover import find_plugins
@@ -38,6 +38,7 @@ def command(as_json: bool) -> int:
         columns = [
             ("name", "left"),
             ("version", "left"),
+            ("kind", "left"),
             ("from", "left"),
             ("input", "right"),
             ("numbers", "right"),
@@ -49,16 +50,18 @@ def command(as_json: bool) -> int:
 
 def _cells(plugin: FoundPlugin) -> tuple[str, ...]:
     from kyara.errors import printable
+    from kyara.manifest import Manifest
 
     if plugin.manifest is None:
-        return (printable(plugin.name), "", plugin.origin, "", "", f"unusable: {plugin.error}")
+        return (printable(plugin.name), "", "", plugin.origin, "", "", f"unusable: {plugin.error}")
     manifest = plugin.manifest
     return (
         plugin.name,
         manifest.plugin.version,
+        manifest.plugin.kind,
         plugin.origin,
         f"{manifest.input.size} px",
-        str(manifest.embedding.dimension),
+        str(manifest.embedding.dimension) if isinstance(manifest, Manifest) else "",
         printable(manifest.plugin.description),
     )
 

@@ -85,10 +85,11 @@ class ReferenceOptions:
 
         if self.cast is not None:  # also where KYARA_LIBRARY names a library: this is nearer
             encoder = model.encoder()
-            yield CastReferences(read_cast(self.cast)), encoder
+            yield CastReferences(read_cast(self.cast), model.detector()), encoder
         elif self.library is not None:
             with Library.open(self.library) as opened:
-                yield LibraryReferences(opened), model.encoder_of(opened)
+                chosen = model.chosen_detector()
+                yield LibraryReferences(opened, chosen), model.encoder_of(opened)
         else:
             raise click.UsageError("give the references: --refs CAST or --library FILE")
 

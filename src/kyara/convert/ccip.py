@@ -16,8 +16,6 @@ from pathlib import Path
 import numpy as np
 
 from kyara.convert.directory import CARD, new_plugin, plugin_name
-from kyara.encode.device import CPU
-from kyara.encode.onnx import open_session
 from kyara.errors import DataError, UsageError, one_line, printable
 from kyara.manifest import (
     EmbeddingSpec,
@@ -31,6 +29,8 @@ from kyara.manifest import (
 )
 from kyara.pictures.digest import digest_of_file
 from kyara.plugins.discover import open_encoder
+from kyara.runtime.device import CPU
+from kyara.runtime.session import open_session
 
 __all__ = ["FILES", "convert_ccip"]
 

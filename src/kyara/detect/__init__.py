@@ -1,4 +1,4 @@
-"""Where the figures in a picture are: the contract of a detector, and the one that does nothing.
+"""Where the figures in a picture are: what a detector is, and the ones that there are.
 
 `default()` is the one place that says which detector is used where nobody chose another.
 """
@@ -14,7 +14,16 @@ from kyara.types import Box, Detection
 if TYPE_CHECKING:  # a run that the cache answers never needs the decoders
     from kyara.pictures.read import Picture
 
-__all__ = ["WHOLE", "Detector", "WholePicture", "default", "figures_in", "named", "whole"]
+__all__ = [
+    "WHOLE",
+    "Detector",
+    "WholePicture",
+    "crop_box",
+    "default",
+    "figures_in",
+    "named",
+    "whole",
+]
 
 WHOLE = "whole"
 """The id of `WholePicture`."""
@@ -33,6 +42,12 @@ class Detector(Protocol):
         """Pixels that it needs on the longest side; 0 if the size alone will do."""
         ...
 
+    @property
+    def margin(self) -> float:
+        """How far a crop for the encoder reaches beyond a box, on each side, by the box's size:
+        hair, hat and ears tell characters apart too."""
+        ...
+
     def detect(self, pictures: Sequence[Picture], /) -> list[tuple[Detection, ...]]:
         """The figures in each picture, boxes in pixels of the upright picture (not of the
         smaller one that was decoded); none where there are none."""
@@ -44,6 +59,7 @@ class WholePicture:
 
     id = WHOLE
     longest = 0
+    margin = 0.0
 
     def detect(self, pictures: Sequence[Picture], /) -> list[tuple[Detection, ...]]:
         """Each picture itself."""
@@ -73,6 +89,21 @@ def named(identity: str) -> Detector:
 def whole(picture: Picture) -> Detection:
     """The whole picture as one detection."""
     return Detection(Box(0.0, 0.0, float(picture.width), float(picture.height)), "whole")
+
+
+def crop_box(detection: Detection, margin: float, width: float, height: float) -> Box:
+    """What is cut out of a picture of that size for a detection: its box and the margin around
+    it, as far as the picture goes. A whole picture stays as it is."""
+    box = detection.box
+    if detection.kind == "whole" or margin == 0:
+        return box
+    across, down = margin * (box.right - box.left), margin * (box.bottom - box.top)
+    return Box(
+        min(box.left, max(0.0, box.left - across)),
+        min(box.top, max(0.0, box.top - down)),
+        max(box.right, min(width, box.right + across)),
+        max(box.bottom, min(height, box.bottom + down)),
+    )
 
 
 def figures_in(detector: Detector, pictures: Sequence[Picture]) -> list[tuple[Detection, ...]]:

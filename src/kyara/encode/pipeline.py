@@ -24,7 +24,7 @@ from kyara.encode.encoder import Encoder
 from kyara.errors import PictureError
 from kyara.pictures.source import Content, PictureLike, Source, as_sources
 from kyara.pictures.state import FileState
-from kyara.types import Detection, FloatArray, PixelArray
+from kyara.types import Box, Detection, FloatArray, PixelArray
 
 if TYPE_CHECKING:
     from kyara.pictures.read import Picture
@@ -202,10 +202,15 @@ class _Run:
         for (item, content, picture), detections in zip(group, found, strict=True):
             try:
                 spec = self.encoder.input
-                item.crops = crops_of(content, detections, spec, decoded=picture)
+                boxes = self._boxes(picture, detections)
+                item.crops = crops_of(content, boxes, spec, decoded=picture)
                 item.detections = detections
             except PictureError as error:
                 item.error = error
+
+    def _boxes(self, picture: Picture, detections: Sequence[Detection]) -> list[Box]:
+        size, margin = (picture.width, picture.height), self.detector.margin
+        return [detect.crop_box(detection, margin, *size) for detection in detections]
 
     def _encode(self, items: Sequence[_Item]) -> None:
         if not items:

@@ -1,4 +1,4 @@
-"""Crops: the pixels of detections, as the encoder wants them; made here and nowhere else."""
+"""Crops: the pixels of figures, as the encoder wants them; made here and nowhere else."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from PIL import Image
 from kyara.manifest import InputSpec
 from kyara.pictures.read import Picture, flatten
 from kyara.pictures.source import Content
-from kyara.types import Box, Detection, PixelArray
+from kyara.types import Box, PixelArray
 
 __all__ = ["crop", "crops_of", "cut", "decode_for", "whole_crop"]
 
@@ -33,12 +33,12 @@ def decode_for(content: Content, spec: InputSpec, *, longest: int = 0) -> Pictur
 
 def crops_of(
     content: Content,
-    detections: Sequence[Detection],
+    boxes: Sequence[Box],
     spec: InputSpec,
     *,
     decoded: Picture | None = None,
 ) -> list[PixelArray]:
-    """A crop (size, size, 3) of each detection.
+    """A crop (size, size, 3) of each box, in pixels of the upright picture.
 
     Args:
         decoded: the picture, if it was decoded already; where that has too few pixels for a
@@ -49,12 +49,12 @@ def crops_of(
     """
     picture = decode_for(content, spec) if decoded is None else decoded
     longest = max(picture.width, picture.height)
-    boxes = [d.box for d in detections if not _is_all(d.box, picture)]
-    wanted = min(1.0, max((_scale(box, spec) for box in boxes), default=0.0))
+    parts = [box for box in boxes if not _is_all(box, picture)]
+    wanted = min(1.0, max((_scale(box, spec) for box in parts), default=0.0))
     # A hair less will do: sizes of decoders are rounded.
     if max(picture.image.size) / longest < 0.99 * wanted:
         picture = content.decode(longest=math.ceil(wanted * longest))
-    return [crop(picture, detection.box, spec) for detection in detections]
+    return [crop(picture, box, spec) for box in boxes]
 
 
 def whole_crop(content: Content, spec: InputSpec) -> PixelArray:

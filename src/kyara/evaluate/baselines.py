@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kyara.encode.device import CPU, Device
 from kyara.encode.encoder import Backend, Encoder
 from kyara.errors import PluginError, UsageError
 from kyara.extras import optional
 from kyara.manifest import EmbeddingSpec, InputSpec, Manifest, ModelSpec, PluginSpec
+from kyara.runtime.device import CPU, Device
 from kyara.types import FloatArray, PixelArray
 
 __all__ = ["BASELINES", "Histogram", "ImageNetFeatures", "baseline"]

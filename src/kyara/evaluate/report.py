@@ -110,7 +110,7 @@ def save_report(report: Report, path: Path) -> None:
         OutputError: it cannot be written.
     """
     data = msgspec.json.encode(_rounded(msgspec.to_builtins(report)))
-    _write(path, msgspec.json.format(data, indent=1) + b"\n")
+    write_bytes(path, msgspec.json.format(data, indent=1) + b"\n")
 
 
 def load_report(path: Path) -> Report:
@@ -132,7 +132,7 @@ def save_markdown(report: Report, path: Path) -> None:
     Raises:
         OutputError: it cannot be written.
     """
-    _write(path, markdown(report).encode())
+    write_bytes(path, markdown(report).encode())
 
 
 def markdown(report: Report) -> str:
@@ -269,7 +269,7 @@ def _rounded(value: Any) -> Any:
     return value
 
 
-def _write(path: Path, data: bytes) -> None:
+def write_bytes(path: Path, data: bytes) -> None:
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         with replaced(path) as part:

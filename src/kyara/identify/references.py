@@ -9,6 +9,7 @@ from typing import Protocol
 
 import numpy as np
 
+from kyara.detect import Detector
 from kyara.encode.cache import EmbeddingCache
 from kyara.encode.encoder import Encoder
 from kyara.encode.pipeline import EmbeddedPicture, embed_pictures
@@ -17,6 +18,7 @@ from kyara.files import is_folder
 from kyara.identify.gallery import Gallery
 from kyara.identify.judge import Rule
 from kyara.library.cast import CharacterFolder
+from kyara.library.intake import detector_of
 from kyara.library.roots import RootKind
 from kyara.library.said import Said, SaidOf, nothing_said
 from kyara.library.store import Library
@@ -37,6 +39,12 @@ class References(Protocol):
     @property
     def folders(self) -> list[Path]:
         """The folders that hold nothing but references: no inbox is looked for there."""
+        ...
+
+    @property
+    def detector(self) -> Detector | None:
+        """What finds the figures in them, and is to find those in a probe; None: the one that
+        is used everywhere."""
         ...
 
     def said(self, digest: bytes, detections: Sequence[Detection], /) -> Sequence[Said]:
@@ -66,7 +74,7 @@ class EmbeddedReferences:
     Attributes:
         gallery: what probes are compared with.
         failed: why some could not be used.
-        folders, said: as `References` has them.
+        folders, said, detector: as `References` has them.
         others: embeddings (n, d) of further pictures of the same user, whoever they show.
     """
 
@@ -75,6 +83,7 @@ class EmbeddedReferences:
     folders: list[Path] = field(default_factory=list)
     said: SaidOf = nothing_said
     others: FloatArray | None = None
+    detector: Detector | None = None
 
     def fit(self, rule: Rule, pictures: Iterable[EmbeddedPicture] = ()) -> Rule:
         """The rule for these references and pictures, if it adapts; their order is nothing
@@ -101,6 +110,7 @@ class CastReferences:
     """A folder of pictures for each character; nothing was said of any picture."""
 
     cast: Sequence[CharacterFolder]
+    detector: Detector | None = None
 
     @property
     def folders(self) -> list[Path]:
@@ -121,12 +131,13 @@ class CastReferences:
         """All pictures in the folders, embedded; see `References`."""
         listed = [(c.name, path) for c in self.cast for path in find_pictures([c.folder])]
         names = [name for name, _ in listed]
-        pictures = embed_pictures([path for _, path in listed], encoder, cache=cache)
+        paths = [path for _, path in listed]
+        pictures = embed_pictures(paths, encoder, detector=self.detector, cache=cache)
         with progress("references", len(listed)) as tick:
             found = list(_ticked(pictures, tick))
         failed = [picture.error for picture in found if picture.error is not None]
         gallery = _gallery_from(self.cast, zip(names, found, strict=True), encoder.id)
-        return EmbeddedReferences(gallery, tuple(failed), self.folders)
+        return EmbeddedReferences(gallery, tuple(failed), self.folders, detector=self.detector)
 
 
 @dataclass(frozen=True)
@@ -134,6 +145,12 @@ class LibraryReferences:
     """An open library: its references are embedded, and its decisions bind."""
 
     library: Library
+    chosen: Detector | None = None
+
+    @property
+    def detector(self) -> Detector:
+        """The library's; it must be the chosen one, if one was chosen."""
+        return detector_of(self.library, self.chosen)
 
     @property
     def folders(self) -> list[Path]:
@@ -155,7 +172,12 @@ class LibraryReferences:
         """The library's; neither the pictures nor a model are needed. See `References`."""
         self.library.require(encoder)
         return EmbeddedReferences(
-            _gallery_of(self.library), (), self.folders, self.said, self.library.others()
+            _gallery_of(self.library),
+            (),
+            self.folders,
+            self.said,
+            self.library.others(),
+            self.detector,
         )
 
 

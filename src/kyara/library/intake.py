@@ -22,9 +22,10 @@ from kyara.library.log import Confirm, Source
 from kyara.library.scan import Seen
 from kyara.library.store import Library
 from kyara.pictures.read import measure
+from kyara.plugins.discover import detector_with
 from kyara.types import Progress
 
-__all__ = ["BATCH", "Found", "Intake", "Updated", "batches"]
+__all__ = ["BATCH", "Found", "Intake", "Updated", "batches", "detector_of"]
 
 _T = TypeVar("_T")
 
@@ -93,13 +94,14 @@ class Intake:
         encoder: Encoder,
         cache: EmbeddingCache | None,
         progress: Progress,
+        detector: detect.Detector | None = None,
     ) -> None:
         library.require(encoder)
         self.result = Updated()
         self._library = library
         self._database = library.database
         self._encoder = encoder
-        self._detector = _detector_of(library)
+        self._detector = detector_of(library, detector)
         self._cache = cache
         self._progress = progress
 
@@ -230,12 +232,22 @@ def batches(items: Iterable[_T]) -> Iterator[list[_T]]:
         yield batch
 
 
-def _detector_of(library: Library) -> detect.Detector:
-    try:
-        return detect.named(library.detector)
-    except UsageError as error:
-        hint = "kyara library update FILE --re-embed finds the figures anew"
-        raise UsageError(error.what, where=library.path, hint=hint) from None
+def detector_of(library: Library, chosen: detect.Detector | None = None) -> detect.Detector:
+    """The detector whose figures the library holds.
+
+    Raises:
+        UsageError: it is not the chosen one, or there is none of its id.
+    """
+    hint = "kyara library update FILE --re-embed --detect PLUGIN finds the figures anew"
+    if chosen is None:
+        try:
+            return detector_with(library.detector)
+        except UsageError as error:
+            raise UsageError(error.what, where=library.path, hint=hint) from None
+    if chosen.id != library.detector:
+        what = f"the figures in this library were found by {library.detector}, not {chosen.id}"
+        raise UsageError(what, where=library.path, hint=hint)
+    return chosen
 
 
 def _size(picture: EmbeddedPicture) -> tuple[int | None, int | None]:

@@ -31,6 +31,7 @@ def add(
     roots: Sequence[Root],
     encoder: Encoder,
     *,
+    detector: Detector | None = None,
     cache: EmbeddingCache | None = None,
     progress: Progress = silent,
 ) -> Updated:
@@ -40,10 +41,10 @@ def add(
     otherwise of them.
 
     Raises:
-        UsageError: the library is of another encoder.
+        UsageError: the library is of another encoder or detector.
         PictureError: a root is a folder that cannot be listed.
     """
-    intake = Intake(library, encoder, cache, progress)
+    intake = Intake(library, encoder, cache, progress, detector)
     library.remember_roots(roots)
     _Run(library, intake, progress).look_at(roots, insist=True)
     return intake.result
@@ -53,6 +54,7 @@ def update(
     library: Library,
     encoder: Encoder,
     *,
+    detector: Detector | None = None,
     cache: EmbeddingCache | None = None,
     progress: Progress = silent,
     read_all: bool = False,
@@ -63,9 +65,9 @@ def update(
         read_all: read every file, also where nothing seems to have changed.
 
     Raises:
-        UsageError: the library is of another encoder.
+        UsageError: the library is of another encoder or detector.
     """
-    intake = Intake(library, encoder, cache, progress)
+    intake = Intake(library, encoder, cache, progress, detector)
     run = _Run(library, intake, progress)
     run.look_at(library.roots(), read_all=read_all)
     run.embed_what_lacks()
@@ -93,7 +95,9 @@ def embed_again(
     """
     with library.database.writing():
         library.use(encoder, plugin, detector or detect.default())
-    return update(library, encoder, cache=cache, progress=progress)
+    return update(
+        library, encoder, detector=detector or detect.default(), cache=cache, progress=progress
+    )
 
 
 class _Run:

@@ -1,1 +1,1 @@
-"""Plugins: directories that give an encoder. The shipped ones lie beside this file."""
+"""Plugins: directories that give an encoder or a detector; the shipped ones lie here."""

@@ -14,10 +14,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import TypeVar
 
-from kyara.encode.device import Device
 from kyara.encode.encoder import Backend
 from kyara.errors import KyaraError, PluginError, one_line
 from kyara.manifest import Manifest
+from kyara.runtime.device import Device
 
 __all__ = ["entry_file", "run_entry"]
 

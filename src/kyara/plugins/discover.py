@@ -1,4 +1,4 @@
-"""Which plugins there are, and opening one as an encoder.
+"""Which plugins there are, and opening one as an encoder or a detector.
 
 A plugin is found by its name among the shipped ones and those of installed packages (entry
 points in the group `kyara.plugins`, each naming a package that is a plugin directory), or
@@ -15,14 +15,33 @@ from functools import partial
 from importlib.metadata import entry_points
 from pathlib import Path
 
-from kyara.encode.device import CPU, Device, require_onnx_device
+from kyara import detect
+from kyara.detect.onnx import OnnxDetector
 from kyara.encode.encoder import Backend, Encoder
 from kyara.encode.onnx import OnnxBackend
 from kyara.errors import KyaraError, PluginError, printable
-from kyara.manifest import MANIFEST, Manifest, identity_of, is_plugin_name, load_manifest
+from kyara.manifest import (
+    MANIFEST,
+    Manifest,
+    identity_of,
+    is_plugin_name,
+    kind_of,
+    load_manifest,
+    read_tables,
+)
+from kyara.manifest.detector import DetectorManifest, load_detector_manifest
 from kyara.plugins.code import entry_file, run_entry
+from kyara.runtime.device import CPU, Device, require_onnx_device
 
-__all__ = ["DEFAULT_PLUGIN", "FoundPlugin", "find_plugins", "open_encoder", "plugin_directory"]
+__all__ = [
+    "DEFAULT_PLUGIN",
+    "FoundPlugin",
+    "detector_with",
+    "find_plugins",
+    "open_detector",
+    "open_encoder",
+    "plugin_directory",
+]
 
 DEFAULT_PLUGIN = "kyara-1"
 _SHIPPED = Path(__file__).parent
@@ -40,7 +59,7 @@ class FoundPlugin:
     name: str
     directory: Path | None
     origin: str
-    manifest: Manifest | None
+    manifest: Manifest | DetectorManifest | None
     error: KyaraError | None = None
 
 
@@ -103,6 +122,41 @@ def open_encoder(name_or_directory: str = DEFAULT_PLUGIN, device: Device = CPU) 
     return Encoder(identity, manifest, make, concurrent=concurrent, directory=directory)
 
 
+def open_detector(name: str, device: Device = CPU) -> detect.Detector:
+    """The detector that a user names: `auto` is the one that is used where nobody chose, `none`
+    takes every picture as one figure; otherwise a plugin, by name or directory.
+
+    Its network is loaded at first use.
+
+    Raises:
+        PluginError: there is no such plugin, or it is no detector as it should be.
+        DeviceError: ONNX Runtime cannot use the device.
+    """
+    if name == "auto":
+        return detect.default()
+    if name == "none":
+        return detect.WholePicture()
+    directory = plugin_directory(name).resolve()
+    manifest = load_detector_manifest(directory)
+    require_onnx_device(device)
+    return OnnxDetector(directory, manifest, device)
+
+
+def detector_with(identity: str) -> detect.Detector:
+    """The detector of that id: the one that takes pictures whole, or a plugin that is found by
+    its name.
+
+    Raises:
+        UsageError: there is none.
+    """
+    for plugin in find_plugins() if identity != detect.WHOLE else ():
+        if isinstance(plugin.manifest, DetectorManifest) and plugin.directory is not None:
+            detector = OnnxDetector(plugin.directory, plugin.manifest)
+            if detector.id == identity:
+                return detector
+    return detect.named(identity)
+
+
 def _shipped() -> Iterator[FoundPlugin]:
     for path in sorted(_SHIPPED.glob(f"*/{MANIFEST}")):
         yield FoundPlugin(path.parent.name, path.parent, "shipped", None)
@@ -138,9 +192,15 @@ def _directory_of(place: FoundPlugin) -> Path:
     return place.directory
 
 
+def _manifest_in(directory: Path) -> Manifest | DetectorManifest:
+    if kind_of(read_tables(directory)) == "detector":
+        return load_detector_manifest(directory)
+    return load_manifest(directory)
+
+
 def _examined(place: FoundPlugin) -> FoundPlugin:
     try:
-        manifest = load_manifest(_directory_of(place))
+        manifest = _manifest_in(_directory_of(place))
     except KyaraError as error:
         return FoundPlugin(place.name, place.directory, place.origin, None, error)
     return FoundPlugin(place.name, place.directory, place.origin, manifest)

@@ -1,1 +1,1 @@
-"""Training an encoder and turning it into a plugin. Needs the extra `train`."""
+"""Training an encoder or a detector and turning it into a plugin. Needs the extra `train`."""

@@ -191,8 +191,8 @@ class _Batches:
 
 
 def _run(path: Path, crops: PixelArray) -> FloatArray:
-    from kyara.encode.device import CPU
-    from kyara.encode.onnx import open_session
+    from kyara.runtime.device import CPU
+    from kyara.runtime.session import open_session
 
     session = open_session(path.read_bytes(), path, CPU)
     batches: Sequence[PixelArray] = [crops[i : i + 32] for i in range(0, len(crops), 32)]

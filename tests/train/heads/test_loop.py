@@ -12,6 +12,7 @@ torch = pytest.importorskip("torch", reason="needs the extra `train` (torch)")
 
 from kyara.errors import UsageError  # noqa: E402
 from kyara.evaluate.boxes import load_boxes  # noqa: E402
+from kyara.manifest.detector import load_detector_manifest  # noqa: E402
 from kyara.train.config import task_of  # noqa: E402
 from kyara.train.heads.config import load_detect_config  # noqa: E402
 from kyara.train.heads.loop import (  # noqa: E402
@@ -98,6 +99,22 @@ def test_the_command_knows_the_task(
     assert "7 pictures with 9 heads" in ran.err
     assert json.loads(ran.out.splitlines()[-1])["step"] == 4
     assert trained_on(run).startswith("7 pictures with 9 heads: balloons 1, crowd 1, drawn 4")
+
+
+def test_a_run_becomes_a_plugin(
+    tmp_path: Path, config_file: Path, kyara: Callable[..., Ran]
+) -> None:
+    data, run, out = write_boxed(tmp_path), tmp_path / "run", tmp_path / "heads"
+    train_detector(load_detect_config(config_file), load_boxes(data), run, until=1)
+    assert kyara("export", str(run), "--out", str(out), "--int8").code == 2
+    made = kyara("export", str(run), "--out", str(out), "--size", "96", "--half")
+    assert made.code == 0, made.err
+    manifest = load_detector_manifest(out)
+    assert manifest.input.size == 96
+    assert manifest.training.data.startswith("7 pictures with 9 heads")
+    ran = kyara("evaluate", str(data), "--detector", str(out), "--bootstrap", "0")
+    assert ran.code == 0, ran.err
+    assert "| drawn | 4 | 8 |" in ran.out
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from kyara.encode.runtime import onnx_runtime
 from kyara.errors import DeviceError, UsageError
+from kyara.runtime.loading import onnx_runtime
 
 __all__ = ["CPU", "Device", "parse_device", "require_onnx_device"]
 

@@ -14,7 +14,7 @@ import kyara
 from tests.conftest import draw
 
 ALLOWED = {
-    "encode/runtime.py",
+    "runtime/loading.py",
     "train/package.py",  # onnxruntime.quantization, which `import kyara` keeps quiet as well
 }
 
@@ -60,7 +60,7 @@ def test_nothing_is_written_into_an_empty_home(tmp_path: Path, setting: str | No
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="needs /proc")
-@pytest.mark.parametrize("first", ["import kyara", "from kyara.encode import runtime"])
+@pytest.mark.parametrize("first", ["import kyara", "from kyara.runtime import loading"])
 def test_no_thread_waits_to_send(tmp_path: Path, first: str) -> None:
     """Also where not Kyara, but a plugin's code or what calls it, imports ONNX Runtime."""
     code = f"import os\n{first}\nimport onnxruntime\nprint(len(os.listdir('/proc/self/task')))"

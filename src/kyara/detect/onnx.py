@@ -1,0 +1,209 @@
+"""A detector of a plugin: one ONNX graph that says boxes and scores.
+
+The network looks at a whole picture at one size. A second look costs another run and is only
+taken where the first one says that it is worth it: at half the size where a head fills the picture,
+in overlapping quarters where heads are small.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kyara.detect.boxes import suppressed
+from kyara.errors import PluginError
+from kyara.manifest.detector import (
+    DetectionSpec,
+    DetectorInputSpec,
+    DetectorManifest,
+    detector_identity,
+)
+from kyara.runtime.device import CPU, Device
+from kyara.runtime.session import Network
+from kyara.types import Box, Detection, FloatArray
+
+if TYPE_CHECKING:  # a run that the cache answers never needs the decoders
+    from PIL import Image
+
+    from kyara.pictures.read import Picture
+
+__all__ = ["OnnxDetector"]
+
+_PART = 0.6
+"""Side of a quarter by the picture's: neighbours overlap by a fifth of the picture, so that a
+head that is cut by the edge of one lies whole in another."""
+_CANDIDATES = 1000
+"""Boxes that are compared with each other: more only cost time."""
+_LEAST_AREA = 4.0
+
+
+class OnnxDetector:
+    """Finds figures with the network of a plugin, which is loaded when it is first asked."""
+
+    def __init__(self, directory: Path, manifest: DetectorManifest, device: Device = CPU) -> None:
+        self._directory, self._manifest, self._device = directory, manifest, device
+        self._id = detector_identity(manifest, directory)
+        self._network: Network | None = None
+        self._lock = Lock()
+
+    @property
+    def id(self) -> str:
+        """See `Detector`."""
+        return self._id
+
+    @property
+    def longest(self) -> int:
+        """Twice the network's size where quarters may be looked at; see `Detector`."""
+        return self._manifest.input.size * (2 if self._manifest.detection.small else 1)
+
+    @property
+    def margin(self) -> float:
+        """See `Detector`."""
+        return self._manifest.detection.margin
+
+    @property
+    def threshold(self) -> float:
+        """The probability from which on a box is a figure."""
+        return self._manifest.detection.threshold
+
+    def detect(self, pictures: Sequence[Picture], /) -> list[tuple[Detection, ...]]:
+        """The figures in each picture, the most certain first; see `Detector`."""
+        spec = self._manifest.detection
+        return [
+            _detections(picture, *self.candidates(picture, spec.threshold), spec)
+            for picture in pictures
+        ]
+
+    def candidates(self, picture: Picture, threshold: float) -> tuple[FloatArray, FloatArray]:
+        """Boxes (n, 4) in pixels of the upright picture, and probabilities (n,) of at least
+        `threshold`, after suppression.
+
+        Raises:
+            PluginError: the network gives what is no boxes and scores.
+        """
+        from kyara.pictures.read import flatten
+
+        spec, size = self._manifest.detection, self._manifest.input.size
+        image = flatten(picture.image, self._manifest.input.fill)
+        least = min(threshold, spec.threshold)
+        looks = [self._look(image, (0, 0, *image.size), size, least)]
+        boxes, scores = _merged(looks, spec)
+        for area, smaller in _second_looks(boxes[scores >= spec.threshold], image.size, spec):
+            looks.append(self._look(image, area, size // 2 if smaller else size, least))
+        boxes, scores = _merged(looks, spec)
+        scale = np.asarray(
+            [picture.width / image.width, picture.height / image.height] * 2, dtype=np.float32
+        )
+        chosen = scores >= threshold
+        return boxes[chosen] * scale, scores[chosen]
+
+    def _look(
+        self, image: Image.Image, area: tuple[int, int, int, int], size: int, least: float
+    ) -> tuple[FloatArray, FloatArray]:
+        """What the network says of an area: boxes in pixels of `image`, and probabilities of at
+        least `least`."""
+        part = image if area == (0, 0, *image.size) else image.crop(area)
+        spec = self._manifest.input
+        pixels, scale = _network_input(part, spec, size)
+        outputs = self._loaded().run_all(pixels)
+        scores, boxes = outputs[0], outputs[1]
+        if scores.ndim != 2 or boxes.shape != (*scores.shape, 4):
+            what = f"expected scores (n, a) and boxes (n, a, 4), got {scores.shape}, {boxes.shape}"
+            raise PluginError(what, where=self._directory)
+        chances = _probabilities(scores[0], self._manifest.detection)
+        likely = np.flatnonzero(chances >= least)
+        best = likely[np.argsort(-chances[likely], kind="stable")[:_CANDIDATES]]
+        shift = np.asarray([area[0], area[1]] * 2, dtype=np.float32)
+        found = boxes[0][best].astype(np.float32) / np.asarray(scale * 2, dtype=np.float32) + shift
+        limit = np.asarray([area[2], area[3]] * 2, dtype=np.float32)
+        found = np.clip(found, shift, limit)
+        good = (found[:, 2:] - found[:, :2]).clip(0).prod(axis=1) >= _LEAST_AREA
+        return found[good], chances[best][good]
+
+    def _loaded(self) -> Network:
+        with self._lock:
+            if self._network is None:
+                spec = self._manifest.detection
+                outputs = (spec.scores, spec.boxes) if spec.scores else ()
+                self._network = Network(
+                    self._directory,
+                    self._manifest.model,
+                    self._device,
+                    outputs=outputs,
+                    count=2,
+                )
+            return self._network
+
+
+def _network_input(
+    image: Image.Image, spec: DetectorInputSpec, size: int
+) -> tuple[NDArray[Any], tuple[float, float]]:
+    """(1, …) as the network wants it, and the scale of x and y in it."""
+    from PIL import Image
+
+    factor = size / max(image.size)
+    width, height = (max(1, round(side * factor)) for side in image.size)
+    small = image.resize((width, height), Image.Resampling.BILINEAR, reducing_gap=2.0)
+    sides = tuple(-(-side // spec.multiple) * spec.multiple for side in (width, height))
+    canvas = Image.new("RGB", (sides[0], sides[1]), spec.fill)
+    canvas.paste(small)
+    pixels: NDArray[Any] = np.asarray(canvas)[None]
+    if spec.channels == "BGR":
+        pixels = pixels[..., ::-1]
+    if spec.dtype == "float32":
+        mean, std = (np.asarray(v, dtype=np.float32) for v in (spec.mean, spec.std))
+        pixels = (pixels * (1 / 255.0) - mean) / std
+        pixels = pixels.astype(np.float32)
+    if spec.layout == "NCHW":
+        pixels = pixels.transpose(0, 3, 1, 2)
+    return np.ascontiguousarray(pixels), (width / image.width, height / image.height)
+
+
+def _probabilities(scores: NDArray[Any], spec: DetectionSpec) -> FloatArray:
+    clipped = np.clip(scores.astype(np.float64), 1e-9, 1 - 1e-9)
+    odds = spec.slope * np.log(clipped / (1 - clipped)) + spec.intercept
+    return np.asarray(1 / (1 + np.exp(-odds)), dtype=np.float32)
+
+
+def _merged(
+    looks: Sequence[tuple[FloatArray, FloatArray]], spec: DetectionSpec
+) -> tuple[FloatArray, FloatArray]:
+    boxes = np.concatenate([boxes for boxes, _ in looks])
+    scores = np.concatenate([scores for _, scores in looks])
+    stay = suppressed(boxes, scores, spec.nms)[: spec.most]
+    return boxes[stay], scores[stay]
+
+
+def _second_looks(
+    boxes: FloatArray, size: tuple[int, int], spec: DetectionSpec
+) -> list[tuple[tuple[int, int, int, int], bool]]:
+    """Areas to look at again, and whether at half the size."""
+    longest = max(size)
+    sides = (boxes[:, 2:] - boxes[:, :2]).max(axis=1) / longest
+    looks = []
+    if spec.large < 1 and (not len(sides) or sides.max() > spec.large):
+        looks.append(((0, 0, *size), True))
+    if len(sides) and np.median(sides) < spec.small:
+        width, height = (max(1, round(side * _PART)) for side in size)
+        looks += [
+            ((x, y, x + width, y + height), False)
+            for x in (0, size[0] - width)
+            for y in (0, size[1] - height)
+        ]
+    return looks
+
+
+def _detections(
+    picture: Picture, boxes: FloatArray, scores: FloatArray, spec: DetectionSpec
+) -> tuple[Detection, ...]:
+    limit = np.asarray([picture.width, picture.height] * 2, dtype=np.float64)
+    return tuple(
+        Detection(Box(*box), spec.figure, min(1.0, score))
+        for box, score in zip(np.minimum(boxes, limit).tolist(), scores.tolist(), strict=True)
+        if box[0] < box[2] and box[1] < box[3]
+    )

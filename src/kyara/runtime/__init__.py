@@ -1,0 +1,1 @@
+"""Running networks: the device that they run on, and ONNX Runtime's sessions."""
