@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kyara.encode.encoder import Encoder
+from kyara.identify import adapted
 from kyara.identify.adapted import Adaptation, Adapted, features
 from kyara.identify.domain import MODEL, domain_of, effective_characters
 from kyara.identify.gallery import Gallery
@@ -94,6 +95,20 @@ def test_the_order_of_the_pictures_is_nothing_to_it(seed: int) -> None:
     one, other = (rule(0.05).fitted(gallery, p) for p in (pictures, pictures[order]))
     assert one.domain is not None
     assert other.domain is not None
+    np.testing.assert_array_equal(one.domain.centre, other.domain.centre)
+    assert one.threshold == pytest.approx(other.threshold, abs=1e-5)
+
+
+def test_of_very_many_the_same_ones_are_looked_at_in_any_order(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(adapted, "_LOOKED_AT", 50)
+    gallery, pictures, _ = world()
+    order = np.random.default_rng(1).permutation(len(pictures))
+    one, other = (rule(0.05).fitted(gallery, p) for p in (pictures, pictures[order]))
+    assert one.domain is not None
+    assert other.domain is not None
+    assert one.domain.pictures == len(pictures)
     np.testing.assert_array_equal(one.domain.centre, other.domain.centre)
     assert one.threshold == pytest.approx(other.threshold, abs=1e-5)
 

@@ -17,7 +17,7 @@ __all__ = ["share_known", "threshold_for"]
 _HALF = 20.0
 """Pictures as which it counts that half are strangers."""
 
-_MEASURED = 100.0
+_MEASURED = 25.0
 """Pictures as which the threshold counts that was measured on others."""
 
 
