@@ -222,6 +222,21 @@ def test_it_is_measured_by_a_command(
     assert kyara("evaluate", str(data), "--detector", str(directory), "--plots", "x").code == 2
 
 
+def test_a_calibration_is_written_into_the_manifest(
+    plugin: Make, kyara: Callable[..., Ran], tmp_path: Path
+) -> None:
+    data = write_boxed(tmp_path)
+    boxes = np.asarray([[6.4, 6.4, 25.6, 25.6], [0, 0, 8, 8]], np.float32)
+    directory = str(plugin(boxes, np.asarray([0.6, 0.3], np.float32)))
+    options = ["--detector", directory, "--bootstrap", "0", "--source", "drawn"]
+    ran = kyara("evaluate", str(data), *options, "--calibrate", directory)
+    assert ran.code == 0
+    assert "calibrated finder: slope" in ran.err
+    spec = load_detector_manifest(Path(directory)).detection
+    assert spec.slope > 1
+    assert "0.000 | - | - | - |" in ran.out  # no false boxes at the new threshold
+
+
 def test_the_list_of_plugins_says_the_kind(kyara: Callable[..., Ran]) -> None:
     assert "encoder" in kyara("plugins").out
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from kyara.errors import DataError
 from kyara.evaluate.detection import (
     DetectionFigures,
     Judged,
@@ -13,6 +14,8 @@ from kyara.evaluate.detection import (
     judge,
     recall_at,
 )
+from kyara.evaluate.detector_fit import calibrated
+from kyara.manifest.detector import DetectionSpec
 
 HEADS = np.asarray([[0, 0, 10, 10], [20, 0, 30, 10]], dtype=np.float32)
 
@@ -121,3 +124,34 @@ def test_intervals_are_over_pictures() -> None:
     sure = figures(good, good, samples=50)
     assert sure.ap is not None
     assert (sure.ap.low, sure.ap.high) == (1.0, 1.0)
+
+
+def test_a_calibrated_score_says_how_often_a_box_is_right() -> None:
+    random = np.random.default_rng(0)
+    odds = random.normal(0, 2, 4000)
+    right = random.random(4000) < 1 / (1 + np.exp(-(1.5 * odds - 1)))
+    scores = 1 / (1 + np.exp(-odds))
+    one = Judged(scores, right, np.full(int(right.sum()), 0.1), scores[right])
+    spec = calibrated({"drawn": [one]}, DetectionSpec())
+    assert spec.slope == pytest.approx(1.5, abs=0.15)
+    assert spec.intercept == pytest.approx(-1, abs=0.15)
+    assert 0.3 < spec.threshold < 0.55
+    # Fitted on what it says now, it stays as it is.
+    said = 1 / (1 + np.exp(-(spec.slope * odds + spec.intercept)))
+    again = calibrated({"drawn": [Judged(said, right, one.sizes, said[right])]}, spec)
+    assert again.slope == pytest.approx(spec.slope, abs=0.01)
+    assert again.threshold == pytest.approx(spec.threshold, abs=0.01)
+
+
+def test_the_threshold_has_the_best_f1() -> None:
+    scores = np.asarray([0.9, 0.8, 0.7, 0.2, 0.1])
+    right = np.asarray([True, True, True, False, False])
+    one = Judged(scores, right, np.full(3, 0.1), scores[:3])
+    spec = calibrated({"drawn": [one]}, DetectionSpec())
+    chances = 1 / (1 + np.exp(-(spec.slope * np.log(scores / (1 - scores)) + spec.intercept)))
+    assert spec.threshold == pytest.approx(chances[2], abs=1e-3)
+
+
+def test_a_calibration_needs_both_kinds_of_boxes() -> None:
+    with pytest.raises(DataError, match="right and wrong"):
+        calibrated({"drawn": [judged([(0, 0, 10, 10, 0.9)])]}, DetectionSpec())

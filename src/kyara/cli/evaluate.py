@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from kyara.encode.encoder import Encoder
+    from kyara.evaluate.boxes import BoxedPicture
     from kyara.evaluate.dataset import Dataset
     from kyara.evaluate.embed import EmbeddedDataset
     from kyara.evaluate.inboxes import InboxShape
@@ -152,7 +153,8 @@ class _Shape(click.types.StringParamType):
     "calibrated",
     metavar="DIR",
     type=click.Path(path_type=Path),
-    help="Fit what this plugin's scores mean, and write it into its plugin.toml.",
+    help="Fit what this plugin's scores mean, and write it into its plugin.toml. With --detector: "
+    "of a detector.",
 )
 @click.option(
     "--bootstrap",
@@ -203,9 +205,11 @@ def command(
     picture, by source and by the size of a head, and pictures a second.
     """
     if detectors:
-        if plugins or baselines or protocols or judges or calibrated or plots:
-            raise click.UsageError("--detector goes with --source, --json, --markdown, --bootstrap")
-        files = json_file, markdown_file
+        if plugins or baselines or protocols or judges or plots:
+            raise click.UsageError(
+                "--detector goes with --source, --json, --markdown, --calibrate and --bootstrap"
+            )
+        files = json_file, markdown_file, calibrated
         return _measure_detectors(dataset, detectors, sources, files, bootstrap, seed, device)
     from kyara.evaluate.suite import check_judges, measure, see
     from kyara.extras import optional
@@ -231,7 +235,7 @@ def _measure_detectors(
     path: Path,
     names: Sequence[str],
     sources: Sequence[str],
-    files: tuple[Path | None, Path | None],
+    files: tuple[Path | None, Path | None, Path | None],
     samples: int,
     seed: int,
     device: str,
@@ -249,6 +253,8 @@ def _measure_detectors(
     pictures = [picture for picture in load_boxes(path) if not picture.decoy]
     _check_sources(sources, list(by_source(pictures)), path)
     kept = [picture for picture in pictures if not sources or picture.source in sources]
+    if files[2] is not None:
+        _calibrate_detector(files[2], kept, device)
     opened = [open_detector(name, parse_device(device)) for name in dict.fromkeys(names)]
     reports = [
         measure_detector(d, kept, name=path.stem, samples=samples, seed=seed, progress=progress)
@@ -261,6 +267,26 @@ def _measure_detectors(
     if files[1] is not None:
         write_bytes(files[1], text.encode())
     return report_skipped(list(dict.fromkeys(s for r in reports for s in r.skipped)), len(kept))
+
+
+def _calibrate_detector(directory: Path, pictures: Sequence[BoxedPicture], device: str) -> None:
+    from kyara.detect.onnx import OnnxDetector
+    from kyara.evaluate.detector_fit import calibrated, write_calibration
+    from kyara.evaluate.detectors import judge_all
+    from kyara.manifest.detector import load_detector_manifest
+    from kyara.runtime.device import parse_device
+
+    manifest = load_detector_manifest(directory)
+    judged, _, _ = judge_all(
+        OnnxDetector(directory, manifest, parse_device(device)), pictures, progress=progress
+    )
+    spec = calibrated(judged, manifest.detection)
+    write_calibration(directory, spec)
+    click.echo(
+        f"kyara: calibrated {manifest.plugin.name}: slope {spec.slope}, intercept "
+        f"{spec.intercept}, threshold {spec.threshold}",
+        err=True,
+    )
 
 
 def _check_sources(wanted: Sequence[str], known: Sequence[str], path: Path) -> None:

@@ -19,7 +19,13 @@ from kyara.files import replaced, writing
 from kyara.pictures.read import Picture
 from kyara.types import FloatArray, Progress, silent
 
-__all__ = ["DetectorReport", "detection_table", "measure_detector", "save_detector_report"]
+__all__ = [
+    "DetectorReport",
+    "detection_table",
+    "judge_all",
+    "measure_detector",
+    "save_detector_report",
+]
 
 _LEAST = 0.02
 """Boxes below this probability change nothing that is told."""
@@ -32,7 +38,8 @@ class DetectorReport:
     Attributes:
         data, digest: name and digest of the data set.
         threshold: the detector's own.
-        pictures_per_second: found one after the other by one thread, decoding not counted.
+        pictures_per_second: of a processor's time, one picture after the other; decoding is not
+            counted, and neither is waiting for other programs.
         sources: by name, then all together.
         skipped: pictures that could not be read.
     """
@@ -62,27 +69,7 @@ def measure_detector(
         DataError: none of them can be read.
         PluginError: the detector fails.
     """
-    judged: dict[str, list[Judged]] = {}
-    skipped, seconds = [], 0.0
-    with progress(detector.id, len(pictures)) as tick:
-        for picture in pictures:
-            try:
-                decoded = picture.file.read().decode(longest=detector.longest or None)
-            except PictureError as error:
-                skipped.append(str(error))
-                continue
-            begin = time.perf_counter()
-            if isinstance(detector, OnnxDetector):
-                boxes, scores = detector.candidates(decoded, _LEAST)
-            else:
-                boxes, scores = _as_arrays(detector, decoded)
-            seconds += time.perf_counter() - begin
-            longest = float(max(decoded.width, decoded.height))
-            one = judge(boxes, scores, picture.boxes, longest=longest, complete=picture.complete)
-            judged.setdefault(picture.source, []).append(one)
-            tick()
-    if not judged:
-        raise DataError("none of the pictures can be read")
+    judged, seconds, skipped = judge_all(detector, pictures, progress=progress)
     threshold = detector.threshold if isinstance(detector, OnnxDetector) else 0.0
     everything = [one for group in judged.values() for one in group]
     return DetectorReport(
@@ -98,6 +85,39 @@ def measure_detector(
         all=figures_of(everything, threshold, samples=samples, seed=seed),
         skipped=tuple(skipped),
     )
+
+
+def judge_all(
+    detector: Detector, pictures: Sequence[BoxedPicture], *, progress: Progress = silent
+) -> tuple[dict[str, list[Judged]], float, list[str]]:
+    """What is found in each picture by source, the seconds that it took, and what was skipped.
+
+    Raises:
+        DataError: none of them can be read.
+        PluginError: the detector fails.
+    """
+    judged: dict[str, list[Judged]] = {}
+    skipped, seconds = [], 0.0
+    with progress(detector.id, len(pictures)) as tick:
+        for picture in pictures:
+            try:
+                decoded = picture.file.read().decode(longest=detector.longest or None)
+            except PictureError as error:
+                skipped.append(str(error))
+                continue
+            begin = time.thread_time()
+            if isinstance(detector, OnnxDetector):
+                boxes, scores = detector.candidates(decoded, _LEAST)
+            else:
+                boxes, scores = _as_arrays(detector, decoded)
+            seconds += time.thread_time() - begin
+            longest = float(max(decoded.width, decoded.height))
+            one = judge(boxes, scores, picture.boxes, longest=longest, complete=picture.complete)
+            judged.setdefault(picture.source, []).append(one)
+            tick()
+    if not judged:
+        raise DataError("none of the pictures can be read")
+    return judged, seconds, skipped
 
 
 def _as_arrays(detector: Detector, picture: Picture) -> tuple[FloatArray, FloatArray]:
@@ -137,7 +157,7 @@ def detection_table(report: DetectorReport) -> str:
         "",
         f"{report.data}; at its threshold of {report.threshold:g}: `found` of the heads, `false` "
         f"boxes a picture, found by size (heads). {report.pictures_per_second:.1f} pictures a "
-        "second on one thread.",
+        "second of one core's time.",
         "",
         _row(columns),
         _row(["---", *["---:"] * (len(columns) - 1)]),
