@@ -20,6 +20,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeAlias, cast
 
+from kyara.detect import Detector
 from kyara.encode.cache import EmbeddingCache, default_cache_path
 from kyara.encode.encoder import Encoder
 from kyara.encode.pipeline import EmbeddedPicture, embed_pictures
@@ -37,6 +38,7 @@ from kyara.identify.references import (
 from kyara.library import spoken
 from kyara.library.cast import read_cast
 from kyara.library.decisions import Decisions
+from kyara.library.intake import detector_of
 from kyara.library.log import Decision
 from kyara.library.roots import roots_at
 from kyara.library.spoken import Spoken
@@ -45,7 +47,7 @@ from kyara.library.update import Updated, add
 from kyara.organise.plan import Action
 from kyara.pictures.find import find_pictures
 from kyara.pictures.source import PictureLike, several
-from kyara.plugins.discover import DEFAULT_PLUGIN, open_encoder
+from kyara.plugins.discover import DEFAULT_PLUGIN, open_detector, open_encoder
 from kyara.runtime.device import parse_device
 from kyara.sorting import SortRequest, SortResult, sort_pictures
 from kyara.types import Box, FloatArray, Verification
@@ -68,6 +70,7 @@ class Model:
     Attributes:
         plugin: the name or directory that it was opened by.
         encoder: what turns pictures into embeddings.
+        detector: what finds the figures in them.
 
     Raises:
         PluginError: there is no such plugin, or it is not as it should be.
@@ -78,6 +81,7 @@ class Model:
         self,
         plugin: str | os.PathLike[str] = DEFAULT_PLUGIN,
         *,
+        detect: str | os.PathLike[str] = "auto",
         device: str = "cpu",
         cache: bool = True,
     ) -> None:
@@ -85,11 +89,13 @@ class Model:
 
         Args:
             plugin: a name from `kyara plugins`, or a plugin's directory.
+            detect: what finds the figures, as the option of `kyara identify`.
             device: `cpu`, `cuda` or `cuda:N`.
             cache: use and keep embeddings of earlier runs, as the command line does.
         """
         self.plugin = os.fspath(plugin)
         self.encoder: Encoder = open_encoder(self.plugin, parse_device(device))
+        self.detector: Detector = open_detector(os.fspath(detect), parse_device(device))
         self._wants_cache = cache
 
     def __repr__(self) -> str:
@@ -103,7 +109,8 @@ class Model:
         Raises:
             UsageError: what is no picture at all is among them.
         """
-        return list(embed_pictures(several(pictures), self.encoder, cache=self._cache))
+        chosen = several(pictures), self.encoder
+        return list(embed_pictures(*chosen, detector=self.detector, cache=self._cache))
 
     def compare(self, a: PictureLike, b: PictureLike) -> Verification:
         """Do two pictures show the same character? Of several figures, the two most alike.
@@ -147,7 +154,7 @@ class Model:
 
     def _embedded(self, characters: CastLike) -> EmbeddedReferences:
         if not isinstance(characters, Mapping):
-            folders = CastReferences(read_cast(Path(characters)))
+            folders = CastReferences(read_cast(Path(characters)), self.detector)
             return folders.embedded(self.encoder, self._cache)
         rows: list[tuple[str, Path, FloatArray]] = []
         failed = []
@@ -158,7 +165,8 @@ class Model:
             if not own:
                 raise UsageError(f"the character {name!r} has no usable picture")
             rows += own
-        return EmbeddedReferences(Gallery.build(self.encoder.id, rows), tuple(failed))
+        gallery = Gallery.build(self.encoder.id, rows)
+        return EmbeddedReferences(gallery, tuple(failed), detector=self.detector)
 
     @cached_property
     def _cache(self) -> EmbeddingCache | None:
@@ -211,19 +219,19 @@ class Identifier:
         Raises:
             UsageError: what is no picture at all is among them.
         """
-        known = self.references
-        embedded = self.model.embed(pictures)
-        return list(
-            answer_pictures(
-                embedded,
-                known.gallery,
-                self.model.encoder,
-                known.fit(self.rule, embedded),
-                top=max(2, top),
-                nearest=nearest,
-                said_of=known.said,
-            )
+        known, encoder, cache = self.references, self.model.encoder, self.model._cache
+        sources = several(pictures)
+        found = list(embed_pictures(sources, encoder, detector=known.detector, cache=cache))
+        answers = answer_pictures(
+            found,
+            known.gallery,
+            encoder,
+            known.fit(self.rule, found),
+            top=max(2, top),
+            nearest=nearest,
+            said_of=known.said,
         )
+        return list(answers)
 
 
 class Library(Identifier):
@@ -235,7 +243,7 @@ class Library(Identifier):
         decisions: what was said of the pictures, and saying more; needs `write=True`.
 
     Raises:
-        UsageError: there is no such file, or the model is not the library's.
+        UsageError: there is no such file, or the model or its detector is not the library's.
         DataError: it is no library, or damaged.
     """
 
@@ -255,6 +263,7 @@ class Library(Identifier):
         """
         self._library = OpenLibrary.open(Path(path), write=write)
         try:
+            self._detector = detector_of(self._library, model.detector if model else None)
             model = model or Model(self._library.encoder.plugin, device=device)
             self._library.require(model.encoder)
         except BaseException:
@@ -268,7 +277,7 @@ class Library(Identifier):
         """The references as they are now, whoever changed them."""
         version = self._library.database.version()
         if version != self._read_at:
-            known = LibraryReferences(self._library)
+            known = LibraryReferences(self._library, self._detector)
             self._references, self._read_at = known.embedded(self.model.encoder), version
         return self._references
 
@@ -281,7 +290,7 @@ class Library(Identifier):
             OutputError: it cannot be written.
         """
         model = model or Model()
-        OpenLibrary.create(Path(path), model.encoder, model.plugin).close()
+        OpenLibrary.create(Path(path), model.encoder, model.plugin, model.detector).close()
         return cls(path, model=model, write=True)
 
     def add(self, folder: str | os.PathLike[str], character: str | None = None) -> Updated:
@@ -293,7 +302,8 @@ class Library(Identifier):
             PictureError: the folder cannot be listed.
         """
         roots = roots_at(Path(folder), character=character, cast=character is None)
-        return add(self._library, roots, self.model.encoder, cache=self.model._cache)
+        model, detector = self.model, self._detector
+        return add(self._library, roots, model.encoder, detector=detector, cache=model._cache)
 
     def confirm(self, pictures: PathsLike, character: str, *, box: Box | None = None) -> Spoken:
         """The pictures show this character, as `kyara decide confirm` says it. They become its
@@ -304,8 +314,7 @@ class Library(Identifier):
             box: only the figure there, in a single picture.
 
         Raises:
-            UsageError: nobody can be called so, there is no figure in that box, or there are
-                several in a picture and no box.
+            UsageError: nobody can be called so, or it is not clear which figure is meant.
             OutputError: the library was opened for reading only.
         """
         paths = _files(pictures, box)

@@ -11,6 +11,7 @@ import pytest
 import tomli_w
 from PIL import Image
 
+import kyara
 from kyara.detect.onnx import OnnxDetector
 from kyara.errors import PluginError, UsageError
 from kyara.evaluate.boxes import load_boxes
@@ -201,6 +202,21 @@ def test_a_library_keeps_to_its_detector(
     ran = kyara("identify", str(picture), "--library", file, *finder, "--json")
     assert ran.code == 0
     assert len(ran.out.splitlines()) == 2
+
+
+def test_python_finds_the_same(plugin: Make, tiny_plugin: Path, tmp_path: Path) -> None:
+    picture, directory = tmp_path / "a.png", plugin()
+    Image.new("RGB", (64, 64), "white").save(picture)
+    model = kyara.Model(tiny_plugin, detect=directory, cache=False)
+    (embedded,) = model.embed(picture)
+    assert [d.kind for d in embedded.detections] == ["head", "head"]
+    assert len(model.gallery({"A": [picture]}).identify(picture)) == 2
+    with kyara.Library.create(tmp_path / "cast.kyara", model) as library:
+        library.add(picture, "A")
+        assert len(library.identify(picture)) == 2
+    whole = kyara.Model(tiny_plugin, cache=False)
+    with pytest.raises(UsageError, match="were found by finder@1:"):
+        kyara.Library(tmp_path / "cast.kyara", model=whole)
 
 
 def test_it_is_measured_by_a_command(

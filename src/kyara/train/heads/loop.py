@@ -124,8 +124,9 @@ class _Run:
         loss = head_loss(logits, boxes, truths, grid, targets, static=static)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(self.net.parameters(), _CLIP)
-        self.optimiser.step()
+        length = nn.utils.clip_grad_norm_(self.net.parameters(), _CLIP)
+        if torch.isfinite(length):  # one step that overflowed must not end a run of hours
+            self.optimiser.step()
         update_average(self.average, self.net, self.config.optimiser.ema, self.step)
         self.step += 1
         return float(loss.detach())
