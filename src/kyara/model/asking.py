@@ -1,24 +1,13 @@
-"""Kyara for Python: open a model, compare, identify, sort; pictures in any form.
-
-    >>> import kyara
-    >>> model = kyara.Model()
-    >>> model.compare("a.png", "b.png").probability
-    >>> model.gallery("cast").identify("picture.png")
-    >>> kyara.sort("inbox", model.gallery("cast"), out="sorted")
-
-What is not said is chosen as the command line chooses it.
-"""
+"""A model, and asking it: compare, identify, sort."""
 
 from __future__ import annotations
 
 import logging
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 from pathlib import Path
-from types import TracebackType
-from typing import Self, TypeAlias, cast
+from typing import TypeAlias
 
 from kyara.detect import Detector
 from kyara.encode.cache import EmbeddingCache, default_cache_path
@@ -33,33 +22,20 @@ from kyara.identify.judge import Rule
 from kyara.identify.references import (
     CastReferences,
     EmbeddedReferences,
-    LibraryReferences,
 )
-from kyara.library import spoken
 from kyara.library.cast import read_cast
-from kyara.library.decisions import Decisions
-from kyara.library.intake import detector_of
-from kyara.library.log import Decision
-from kyara.library.roots import roots_at
-from kyara.library.spoken import Spoken
-from kyara.library.store import Library as OpenLibrary
-from kyara.library.update import Updated, add
 from kyara.organise.plan import Action
-from kyara.pictures.find import find_pictures
 from kyara.pictures.source import PictureLike, several
 from kyara.plugins.discover import DEFAULT_PLUGIN, open_detector, open_encoder
 from kyara.runtime.device import parse_device
 from kyara.sorting import SortRequest, SortResult, sort_pictures
-from kyara.types import Box, FloatArray, Verification
+from kyara.types import FloatArray, Verification
 
-__all__ = ["CastLike", "Identifier", "Library", "Model", "PathsLike", "sort"]
+__all__ = ["CastLike", "Identifier", "Model", "sort"]
 
 CastLike: TypeAlias = "str | os.PathLike[str] | Mapping[str, Sequence[PictureLike]]"
 """What stands for a cast: a folder with a folder of pictures for each character, a JSON file
 that names the folders, or the pictures by the character's name."""
-
-PathsLike: TypeAlias = "str | os.PathLike[str] | Iterable[str | os.PathLike[str]]"
-"""One or several files, and folders, which stand for the pictures in them."""
 
 _log = logging.getLogger(__name__)
 
@@ -110,7 +86,7 @@ class Model:
             UsageError: what is no picture at all is among them.
         """
         chosen = several(pictures), self.encoder
-        return list(embed_pictures(*chosen, detector=self.detector, cache=self._cache))
+        return list(embed_pictures(*chosen, detector=self.detector, cache=self.cache))
 
     def compare(self, a: PictureLike, b: PictureLike) -> Verification:
         """Do two pictures show the same character? Of several figures, the two most alike.
@@ -155,7 +131,7 @@ class Model:
     def _embedded(self, characters: CastLike) -> EmbeddedReferences:
         if not isinstance(characters, Mapping):
             folders = CastReferences(read_cast(Path(characters)), self.detector)
-            return folders.embedded(self.encoder, self._cache)
+            return folders.embedded(self.encoder, self.cache)
         rows: list[tuple[str, Path, FloatArray]] = []
         failed = []
         for name, pictures in characters.items():
@@ -169,7 +145,8 @@ class Model:
         return EmbeddedReferences(gallery, tuple(failed), detector=self.detector)
 
     @cached_property
-    def _cache(self) -> EmbeddingCache | None:
+    def cache(self) -> EmbeddingCache | None:
+        """The user's cache, or None where it is not wanted or cannot be used."""
         if not self._wants_cache:
             return None
         try:
@@ -219,7 +196,7 @@ class Identifier:
         Raises:
             UsageError: what is no picture at all is among them.
         """
-        known, encoder, cache = self.references, self.model.encoder, self.model._cache
+        known, encoder, cache = self.references, self.model.encoder, self.model.cache
         sources = several(pictures)
         found = list(embed_pictures(sources, encoder, detector=known.detector, cache=cache))
         answers = answer_pictures(
@@ -232,144 +209,6 @@ class Identifier:
             said_of=known.said,
         )
         return list(answers)
-
-
-class Library(Identifier):
-    """A library file, open: its references answer, and what was said in it binds.
-
-    Use it in a `with` block, or close it.
-
-    Attributes:
-        decisions: what was said of the pictures, and saying more; needs `write=True`.
-
-    Raises:
-        UsageError: there is no such file, or the model or its detector is not the library's.
-        DataError: it is no library, or damaged.
-    """
-
-    def __init__(
-        self,
-        path: str | os.PathLike[str],
-        *,
-        model: Model | None = None,
-        device: str = "cpu",
-        write: bool = False,
-    ) -> None:
-        """Open the library at `path`.
-
-        Args:
-            model: if it is open already; by default the one that the library was made with.
-            write: also to note decisions.
-        """
-        self._library = OpenLibrary.open(Path(path), write=write)
-        try:
-            self._detector = detector_of(self._library, model.detector if model else None)
-            model = model or Model(self._library.encoder.plugin, device=device)
-            self._library.require(model.encoder)
-        except BaseException:
-            self._library.close()
-            raise
-        self._read_at: tuple[int, int] | None = None
-        self.model, self.rule = model, choose_judge(model.encoder)
-
-    @property
-    def references(self) -> EmbeddedReferences:
-        """The references as they are now, whoever changed them."""
-        version = self._library.database.version()
-        if version != self._read_at:
-            known = LibraryReferences(self._library, self._detector)
-            self._references, self._read_at = known.embedded(self.model.encoder), version
-        return self._references
-
-    @classmethod
-    def create(cls, path: str | os.PathLike[str], model: Model | None = None) -> Self:
-        """A new, empty library for the embeddings of a model; by default the default one.
-
-        Raises:
-            UsageError: there is something of that name, or no such folder.
-            OutputError: it cannot be written.
-        """
-        model = model or Model()
-        OpenLibrary.create(Path(path), model.encoder, model.plugin, model.detector).close()
-        return cls(path, model=model, write=True)
-
-    def add(self, folder: str | os.PathLike[str], character: str | None = None) -> Updated:
-        """Add references: a folder or file of one character; or a cast, as `Model.gallery`
-        takes it from a path.
-
-        Raises:
-            UsageError: there is nothing, it is no cast, or nobody can be called so.
-            PictureError: the folder cannot be listed.
-        """
-        roots = roots_at(Path(folder), character=character, cast=character is None)
-        model, detector = self.model, self._detector
-        return add(self._library, roots, model.encoder, detector=detector, cache=model._cache)
-
-    def confirm(self, pictures: PathsLike, character: str, *, box: Box | None = None) -> Spoken:
-        """The pictures show this character, as `kyara decide confirm` says it. They become its
-        references; one that is not in the library is added. Pictures that cannot be used are
-        in the result, and do not stop the others.
-
-        Args:
-            box: only the figure there, in a single picture.
-
-        Raises:
-            UsageError: nobody can be called so, or it is not clear which figure is meant.
-            OutputError: the library was opened for reading only.
-        """
-        paths = _files(pictures, box)
-        return spoken.confirm(self._library, paths, character, self._opening, box=box)
-
-    def reject(self, pictures: PathsLike, character: str, *, box: Box | None = None) -> Spoken:
-        """The pictures do not show this character, whatever a model finds; see `confirm`. They
-        need not be in the library.
-
-        Raises:
-            UsageError: there is no such character, or no figure in that box.
-            OutputError: the library was opened for reading only.
-        """
-        return spoken.reject(self._library, _files(pictures, box), character, box=box)
-
-    def ignore(self, pictures: PathsLike, *, box: Box | None = None) -> Spoken:
-        """The pictures are to be left alone; see `confirm`. They need not be in the library.
-
-        Raises:
-            UsageError: there is no figure in that box.
-            OutputError: the library was opened for reading only.
-        """
-        return spoken.ignore(self._library, _files(pictures, box), box=box)
-
-    def undo(self, decision: int | None = None) -> Decision:
-        """Take back the last decision, or the one of that number; returns what was taken back.
-
-        Raises:
-            UsageError: there is nothing to take back.
-            OutputError: the library was opened for reading only.
-        """
-        return self.decisions.undo(decision)[0]
-
-    def _opening(self) -> AbstractContextManager[tuple[Encoder, EmbeddingCache | None]]:
-        return nullcontext((self.model.encoder, self.model._cache))
-
-    @property
-    def decisions(self) -> Decisions:
-        """See the class."""
-        return self._library.decisions
-
-    def close(self) -> None:
-        """Close the file."""
-        self._library.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def sort(
@@ -395,15 +234,7 @@ def sort(
         Path(inbox), characters.references, Path(out), characters.rule, Action(action), dry_run
     )
     model = characters.model
-    return sort_pictures(request, model.encoder, cache=model._cache)
-
-
-def _files(pictures: PathsLike, box: Box | None) -> list[Path]:
-    one = isinstance(pictures, (str, os.PathLike))
-    paths = find_pictures(cast("Iterable[str]", [pictures] if one else pictures))
-    if box is not None and len(paths) != 1:
-        raise UsageError(f"a box is about one picture; {len(paths)} were named")
-    return paths
+    return sort_pictures(request, model.encoder, cache=model.cache)
 
 
 def _embeddings_of(picture: EmbeddedPicture) -> FloatArray:
