@@ -99,9 +99,11 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
 
 
 @pytest.fixture
-def tiny_plugin(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Directory of a plugin with a fake encoder; its characters are colours."""
+def tiny_plugin(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Directory of a plugin with a fake encoder; its characters are colours. Libraries may name
+    it, code and all."""
     directory = tmp_path_factory.mktemp("plugins") / "tiny"
+    monkeypatch.setenv("KYARA_TRUSTED_PLUGINS", str(directory))
     directory.mkdir()
     (directory / "plugin.toml").write_text(TINY_TOML, encoding="utf-8")
     (directory / "tiny.py").write_text(TINY_PY, encoding="utf-8")

@@ -70,7 +70,12 @@ class ModelOptions:
 
         Raises:
             UsageError: they name another.
+            PluginError: only the library names it, and it would run code that was not trusted.
         """
+        from kyara.plugins.trust import require_trusted
+
+        if self.plugin is None:
+            require_trusted(library.encoder.plugin, library.path)
         encoder = replace(self, plugin=self.plugin or library.encoder.plugin).encoder()
         library.require(encoder)
         return encoder

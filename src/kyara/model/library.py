@@ -27,6 +27,7 @@ from kyara.library.store import Library as OpenLibrary
 from kyara.library.update import Updated, add
 from kyara.model.asking import Identifier, Model
 from kyara.pictures.find import find_pictures
+from kyara.plugins.trust import require_trusted
 from kyara.types import Box
 
 __all__ = ["Library", "PathsLike"]
@@ -65,7 +66,9 @@ class Library(Identifier):
         self._library = OpenLibrary.open(Path(path), write=write)
         try:
             self._detector = detector_of(self._library, model.detector if model else None)
-            model = model or Model(self._library.encoder.plugin, device=device)
+            if model is None:
+                require_trusted(self._library.encoder.plugin, self._library.path)
+                model = Model(self._library.encoder.plugin, device=device)
             self._library.require(model.encoder)
         except BaseException:
             self._library.close()

@@ -38,6 +38,7 @@ __all__ = [
     "FoundPlugin",
     "detector_with",
     "find_plugins",
+    "is_known_by_name",
     "open_detector",
     "open_encoder",
     "plugin_directory",
@@ -95,6 +96,12 @@ def plugin_directory(name_or_directory: str) -> Path:
     names = ", ".join(printable(plugin.name) for plugin in find_plugins()) or "none"
     what = f"there is no plugin {name_or_directory!r}"
     raise PluginError(what, hint=f"by name there are: {names}")
+
+
+def is_known_by_name(plugin: str) -> bool:
+    """Whether a shipped or an installed plugin has that name."""
+    places = (_shipped, _installed)
+    return is_plugin_name(plugin) and any(p.name == plugin for found in places for p in found())
 
 
 def open_encoder(name_or_directory: str = DEFAULT_PLUGIN, device: Device = CPU) -> Encoder:
