@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -38,6 +39,13 @@ AWKWARD_NAMES = [
 def awkward(folder: Path, name: bytes) -> Path:
     """The path of a file with one of `AWKWARD_NAMES`."""
     return folder / os.fsdecode(name)
+
+
+def in_csv(name: str) -> str:
+    """What a cell holds of a name: no bytes that are not UTF-8, no controls, no formula."""
+    text = name.encode("utf-8", "backslashreplace").decode()
+    text = re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", lambda found: f"\\x{ord(found[0]):02x}", text)
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t")) else text
 
 
 def encoded(image: Image.Image, kind: str, **options: Any) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sqlite3
 import zipfile
+from array import array
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -290,3 +291,26 @@ def test_identify_heeds_what_was_decided(kyara: Kyara, library: Path, inbox: Pat
     assert "ruby" not in {candidate["character"] for candidate in rows[0]["candidates"]}
     assert "(ignored)" in kyara("identify", *arguments).out
     assert kyara("identify", *arguments[:2]).code == 0  # KYARA_LIBRARY names it
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [
+        (float("nan"), "holds what is no number"),
+        (float("inf"), "holds what is no number"),
+        (0.0, "is zero"),
+        (1e30, "has numbers that no model gives"),
+    ],
+)
+def test_check_finds_numbers_that_are_none(
+    kyara: Kyara, library: Path, number: float, said: str
+) -> None:
+    with closing(sqlite3.connect(library)) as database, database:
+        vector = array("f", [number] * 48).tobytes()
+        database.execute("UPDATE embeddings SET vector = ? WHERE detection = 1", (vector,))
+    found = kyara("library", "check", "cast.kyara")
+    assert (found.code, f"detection 1 {said}" in found.out) == (1, True)
+    if said == "holds what is no number":
+        ran = kyara("identify", "inbox/r1.png", "--library", "cast.kyara")
+        assert (ran.code, ran.err.count("\n")) == (1, 1)
+        assert "kyara library check" in ran.err

@@ -21,6 +21,7 @@ from kyara.manifest import (
 )
 from kyara.runtime.device import CPU
 from kyara.runtime.session import open_session
+from tests.tiny_onnx import write_mean_colour
 
 CROPS = np.random.default_rng(0).integers(0, 256, (5, 8, 8, 3), dtype=np.uint8)
 UINT8 = InputSpec(size=8, dtype="uint8", layout="NHWC")
@@ -116,3 +117,28 @@ def test_missing_weights_and_other_weights_are_refused(tmp_path: Path) -> None:
     (tmp_path / "model.onnx").unlink()
     with pytest.raises(PluginError, match="cannot read the weights"):
         OnnxBackend(tmp_path, manifest)
+
+
+def test_weights_in_other_files_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """ONNX Runtime would look for them in the current folder, or wherever the graph says."""
+    onnx = pytest.importorskip("onnx")
+    path = write_mean_colour(tmp_path / "model.onnx", 48)
+    onnx.save(
+        onnx.load(path),
+        path,
+        save_as_external_data=True,
+        location="weights.bin",
+        size_threshold=0,
+        convert_attribute=True,
+    )
+    assert (tmp_path / "weights.bin").exists()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(PluginError, match="other files"):
+        open_session(path.read_bytes(), path, CPU)
+
+
+def test_a_node_that_is_called_location_is_no_file(tmp_path: Path) -> None:
+    path = write_mean_colour(tmp_path / "model.onnx", 48, names=("location", "embeddings"))
+    open_session(path.read_bytes(), path, CPU)

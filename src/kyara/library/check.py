@@ -8,6 +8,8 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+
 from kyara.errors import KyaraError, UsageError
 from kyara.library.database import Database
 from kyara.library.decisions import check_character_name
@@ -19,6 +21,11 @@ __all__ = ["FEW", "Checked", "check"]
 
 FEW = 3
 """References below which a character is weak: one odd picture among them decides too much."""
+
+
+_ROWS = 4096
+_LARGEST = 1e9
+"""Numbers of an embedding are about 1, or, as a network gives them, some hundreds."""
 
 
 @dataclass
@@ -91,11 +98,32 @@ def _derived_otherwise(database: Database) -> list[str]:
 
 
 def _bad_embeddings(database: Database) -> list[str]:
-    rows = database.rows(
-        "SELECT detection FROM embeddings JOIN encoders ON id = encoder"
-        " WHERE length(vector) != 4 * dimension"
+    problems = []
+    query = (
+        "SELECT detection, dimension, vector FROM embeddings JOIN encoders ON id = encoder"
+        " ORDER BY detection"
     )
-    return [f"the embedding of detection {row[0]} has the wrong length" for row in rows]
+    for rows in database.chunks(query, (), _ROWS):
+        for detection, dimension, vector in rows:
+            fault = _fault(vector, dimension)
+            if fault is not None:
+                problems.append(f"the embedding of detection {detection} {fault}")
+    return problems
+
+
+def _fault(vector: object, dimension: int) -> str | None:
+    """What is wrong with an embedding, if anything is."""
+    if not isinstance(vector, bytes) or len(vector) != 4 * dimension:
+        return "has the wrong length"
+    numbers = np.frombuffer(vector, dtype="<f4")
+    if not np.isfinite(numbers).all():
+        return "holds what is no number"
+    largest = float(np.abs(numbers).max(initial=0.0))
+    if largest == 0:
+        return "is zero, which is like nothing"
+    if largest > _LARGEST:
+        return "has numbers that no model gives"
+    return None
 
 
 def _bad_names(database: Database) -> list[str]:

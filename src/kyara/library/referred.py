@@ -82,7 +82,7 @@ def read_references(database: Database, dimension: int) -> References:
         boxes,
         kinds,
         scores,
-        as_embeddings(embeddings),
+        _checked(embeddings, database),
     )
 
 
@@ -99,7 +99,7 @@ def read_others(database: Database, dimension: int) -> FloatArray:
     parts = [np.empty((0, dimension), dtype=np.float32)]
     for rows in database.chunks(query, (json.dumps(_singled_out(database)),), _ROWS):
         parts.append(_vectors(database, [row[0] for row in rows], dimension))
-    return as_embeddings(np.concatenate(parts))
+    return _checked(np.concatenate(parts), database)
 
 
 def _vectors(database: Database, stored: Sequence[bytes], dimension: int) -> FloatArray:
@@ -111,6 +111,15 @@ def _vectors(database: Database, stored: Sequence[bytes], dimension: int) -> Flo
             hint="kyara library check tells which",
         )
     return np.frombuffer(vectors, dtype="<f4").reshape(len(stored), dimension)
+
+
+def _checked(embeddings: FloatArray, database: Database) -> FloatArray:
+    try:
+        return as_embeddings(embeddings)
+    except ValueError as error:
+        what = f"an embedding is damaged: {error}"
+        hint = "kyara library check tells which"
+        raise DataError(what, where=database.path, hint=hint) from error
 
 
 def _singled_out(database: Database) -> list[tuple[int, str]]:

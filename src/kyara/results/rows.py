@@ -182,9 +182,14 @@ def write_json_lines(rows: Iterable[PictureRow], stream: TextIO) -> None:
     stream.writelines(json_line(row) for row in rows)
 
 
+_FORMULA = ("=", "+", "-", "@", "\t")
+"""With which cells begin that spreadsheets take for formulas."""
+
+
 def write_csv(rows: Iterable[PictureRow], stream: TextIO) -> None:
     """RFC 4180, with a header; an empty cell where there is nothing to say. Bytes of a name
-    that are not UTF-8 become the text \\udc80 to \\udcff."""
+    that are not UTF-8 become the text \\udc80 to \\udcff, control characters \\x1b and the like;
+    text that a spreadsheet would take for a formula begins with an apostrophe."""
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(SORT_COLUMNS)
     for row in rows:
@@ -206,8 +211,20 @@ def _cells(row: PictureRow | DetectionRow, columns: Sequence[str]) -> Iterator[s
 
 def _cell(value: str | float | None) -> str | float | None:
     if isinstance(value, str):
-        return value.encode("utf-8", "backslashreplace").decode()
+        text = value.encode("utf-8", "backslashreplace").decode()
+        safe = "".join(_escaped(char) if _is_control(char) else char for char in text)
+        # Spreadsheets would run it as a formula; the sign is what they themselves put before text.
+        return f"'{safe}" if safe.startswith(_FORMULA) else safe
     return value
+
+
+def _is_control(char: str) -> bool:
+    """Whether it could steer a terminal. Line breaks and tabs are quoted, and harmless."""
+    return char not in "\n\t" and (char < " " or "\x7f" <= char < "\xa0")
+
+
+def _escaped(char: str) -> str:
+    return f"\\x{ord(char):02x}"
 
 
 def _rounded(value: float | None) -> float | None:

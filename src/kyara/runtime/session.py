@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +22,11 @@ if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
 __all__ = ["Network", "open_session"]
+
+# How a graph says that a tensor lies in another file: TensorProto.external_data (field 13), its
+# length, and in it the key `location`.
+_EXTERNAL = re.compile(rb"\x6a(?:[\x0c-\x7f]|[\x80-\xff][\x01-\x7f])\x0a\x08location\x12")
+_EXTERNAL_FOLDER = "session.model_external_initializers_file_folder_path"
 
 
 class Network:
@@ -69,13 +76,21 @@ def open_session(model: bytes, where: Path, device: Device) -> InferenceSession:
     """A single-threaded session for the ONNX graph in `model`.
 
     Raises:
-        PluginError: it is not one that ONNX Runtime can run.
+        PluginError: it is not one that ONNX Runtime can run, or keeps weights in other files.
         DeviceError: the GPU asked for cannot be used.
     """
+    if _EXTERNAL.search(model):  # no digest would cover them, and they may lie anywhere
+        raise PluginError(
+            "its weights lie in other files, which is not supported",
+            where=where,
+            hint="save the model as one file",
+        )
     onnxruntime = onnx_runtime()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
+    # Given as bytes, a graph would have files beside it looked for in the current folder.
+    options.add_session_config_entry(_EXTERNAL_FOLDER, os.path.abspath(where.parent))
     options.log_severity_level = 3  # its warnings are about graphs, which users cannot mend
     provider: Any = "CPUExecutionProvider"
     if device.gpu is not None:
