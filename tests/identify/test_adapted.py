@@ -227,3 +227,12 @@ def test_how_many_characters_there_seem_to_be() -> None:
     assert effective_characters(np.zeros(0, np.intp)) == 0.0
     assert effective_characters(np.full(30, 4)) == pytest.approx(1.0)
     assert effective_characters(np.arange(30) % 6) == pytest.approx(6.0)
+
+
+def test_of_a_cast_of_many_looks_those_compete_that_the_pictures_are_like() -> None:
+    gallery, pictures, _ = world()
+    alone = domain_of(gallery)
+    assert alone.competing == pytest.approx(len(gallery.characters))
+    few = domain_of(gallery, np.tile(pictures, (8, 1)), characters=2.0)
+    assert 2.0 < few.competing < 2.5
+    assert domain_of(gallery, pictures[:1], characters=1.0).competing > 5.5

@@ -71,7 +71,7 @@ class Adapted:
         slopes = spec.score + spec.score_references * references + spec.score_weight * weight
         constants = (
             spec.intercept
-            + spec.characters * np.log(len(gallery.characters))
+            + spec.characters * np.log(self.domain.competing)
             + spec.references * references
             + spec.references_squared * references**2
             + spec.weight * weight
@@ -134,7 +134,7 @@ def features(judge: Adapted, probes: FloatArray, gallery: Gallery) -> tuple[Floa
         score * references,
         score * weight,
         judge.domain.distances(probes),
-        np.full(len(best), np.log(len(gallery.characters))),
+        np.full(len(best), np.log(judge.domain.competing)),
         references,
         references**2,
         weight,

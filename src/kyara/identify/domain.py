@@ -8,6 +8,7 @@ domain adaptation for i-vector based speaker recognition"). No picture needs a n
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,6 +25,9 @@ MODEL = 20.0
 PER_CHARACTER = 8.0
 """Pictures of one character that count. A heap of one character would take it for the look."""
 
+_CAST = 100.0
+"""Pictures as which it counts that all characters of the cast compete."""
+
 _EXACT = float(1 << 30)
 """Numbers up to 1 as whole ones: their sum does not hang on the order."""
 
@@ -37,11 +41,14 @@ class Domain:
             towards the model's own centre, which is 0.
         weight: the share of the further pictures in it, 0 to below 1.
         pictures: how many beside the references were looked at.
+        competing: how many characters compete for a picture: of a cast of many looks those of
+            this one, as far as the pictures tell.
     """
 
     centre: FloatArray
     weight: float
     pictures: int
+    competing: float
 
     def centred(self, embeddings: FloatArray) -> FloatArray:
         """Embeddings (n, d) as seen from the centre, of length 1."""
@@ -71,7 +78,10 @@ def domain_of(
         total = total + _sum(pictures) * (counting / count)
         mass += counting
     centre = np.asarray(total / (mass + MODEL), dtype=np.float32)
-    return Domain(centre, counting / (mass + MODEL), count)
+    competing = (_CAST * math.log(len(gallery.means)) + count * math.log(max(characters, 1.0))) / (
+        _CAST + count
+    )
+    return Domain(centre, counting / (mass + MODEL), count, math.exp(competing))
 
 
 def effective_characters(best: NDArray[np.intp]) -> float:
