@@ -184,11 +184,11 @@ class AdaptedSpec(Table, kw_only=True, frozen=True, forbid_unknown_fields=True):
 
     Attributes:
         intercept: added to them.
-        score: for the log-likelihood ratio,.
+        score: for the log-likelihood ratio.
         score_references: for the ratio times the logarithm of the number of references.
         score_weight: for the ratio times the weight of the user's pictures in the centre.
         distance: for the distance of the embedding from the centre.
-        characters: for the logarithm of the number of characters.
+        characters: for the logarithm of the number of characters that compete.
         references, references_squared: for the logarithm of the number of references.
         weight: for the weight of the user's pictures in the centre.
         at_1, at_5, at_10: the log-odds at which 1, 5 or 10 % of the strangers get a name.
