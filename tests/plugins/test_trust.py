@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import os
+import py_compile
+import subprocess
+import sys
 from collections.abc import Callable
+from importlib.util import cache_from_source
 from pathlib import Path
 
 import pytest
@@ -12,7 +16,7 @@ import kyara as package
 from kyara.errors import DataError, PluginError
 from kyara.files import user_folder
 from kyara.plugins.trust import digest_of_plugin, require_trusted, trust
-from tests.conftest import Ran, draw
+from tests.conftest import TINY_PY, Ran, draw
 
 Run = Callable[..., Ran]
 
@@ -121,3 +125,23 @@ def test_a_damaged_list_is_said(marked: Path, tmp_path: Path) -> None:
     (user_folder() / "trusted-plugins.json").write_text("[1]")
     with pytest.raises(DataError, match="not a list of trusted plugins"):
         require_trusted(str(marked), tmp_path)
+
+
+def test_compiled_code_beside_the_source_is_not_run(
+    theirs: Path, kyara: Run, marked: Path, tmp_path: Path
+) -> None:
+    """No digest covers it, and Python would not look whether it is that of the source."""
+    assert not (marked / "__pycache__").exists()  # the code ran when the library was filled
+    evil = tmp_path / "evil.py"
+    evil.write_text(f"open({str(tmp_path / 'mark')!r}, 'w').close()\n")
+    compiled = Path(cache_from_source(str(marked / "tiny.py")))
+    compiled.parent.mkdir()
+    mode = py_compile.PycInvalidationMode.UNCHECKED_HASH
+    py_compile.compile(str(evil), str(compiled), invalidation_mode=mode)
+    code = "from kyara.plugins.discover import open_encoder as o; import sys, numpy as n\n"
+    code += "o(sys.argv[1]).encode(n.zeros((1, 16, 16, 3), n.uint8)); print('ran')"
+    (marked / "tiny.py").write_text(TINY_PY, encoding="utf-8")
+    arguments = [sys.executable, "-c", code, str(marked)]
+    ran = subprocess.run(arguments, capture_output=True, text=True, check=True)
+    assert ran.stdout == "ran\n"
+    assert not (tmp_path / "mark").exists()

@@ -10,8 +10,15 @@ import hashlib
 import importlib
 import sys
 from collections.abc import Callable
+from importlib.machinery import (
+    EXTENSION_SUFFIXES,
+    SOURCE_SUFFIXES,
+    ExtensionFileLoader,
+    FileFinder,
+    SourceFileLoader,
+)
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import TypeVar
 
 from kyara.encode.encoder import Backend
@@ -76,8 +83,37 @@ def _package(directory: Path, identity: str) -> str:
         package = ModuleType(name)
         package.__path__ = [str(directory)]
         sys.modules[name] = package
+        sys.path_hooks.insert(0, _finder_below(directory))
+        for place in [place for place in sys.path_importer_cache if _is_below(place, directory)]:
+            del sys.path_importer_cache[place]
         importlib.invalidate_caches()  # the files may be younger than the last look
     return name
+
+
+class _FromSource(SourceFileLoader):
+    """Compiles what stands in the source. Compiled code beside it is neither read nor written:
+    the digest by which a plugin is known and trusted does not cover it."""
+
+    def get_code(self, fullname: str) -> CodeType:
+        path = self.get_filename(fullname)
+        code: CodeType = self.source_to_code(self.get_data(path), path)
+        return code
+
+
+def _finder_below(directory: Path) -> Callable[[str], FileFinder]:
+    """A hook by which Python finds modules in the directory, and in folders in it."""
+
+    def finder(place: str) -> FileFinder:
+        if not _is_below(place, directory) or not Path(place).is_dir():
+            raise ImportError(place)
+        extensions = (ExtensionFileLoader, EXTENSION_SUFFIXES)
+        return FileFinder(place, extensions, (_FromSource, SOURCE_SUFFIXES))
+
+    return finder
+
+
+def _is_below(place: str, directory: Path) -> bool:
+    return Path(place).is_relative_to(directory)
 
 
 def _guarded(call: Callable[[], T], what: str, path: Path) -> T:
