@@ -96,6 +96,13 @@ class ModelOptions:
         return open_cache(self.no_cache)
 
 
+def _set_memory(_context: click.Context, _option: click.Parameter, megabytes: int | None) -> None:
+    if megabytes is not None:
+        from kyara.pictures.memory import BUDGET
+
+        BUDGET.limit = megabytes * 1_000_000
+
+
 model_options = option_group(
     "model",
     ModelOptions,
@@ -112,6 +119,15 @@ model_options = option_group(
         show_default=True,
         metavar="DEVICE",
         help="cpu, cuda or cuda:N.",
+    ),
+    click.option(
+        "--memory",
+        type=click.IntRange(min=16),
+        metavar="MB",
+        envvar="KYARA_MEMORY",
+        expose_value=False,
+        callback=_set_memory,
+        help="Memory for pictures while they are decoded, all at once; default: 1000.",
     ),
     click.option(
         "--no-cache", is_flag=True, help="Neither use nor keep embeddings of earlier runs."

@@ -17,6 +17,7 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 
 from kyara.errors import PictureError, one_line, reason
 from kyara.pictures.files import open_regular
+from kyara.pictures.memory import BUDGET, cost_of, webp_size
 from kyara.pictures.progressive import without_fine_scans
 
 __all__ = [
@@ -37,7 +38,10 @@ MAX_FILE_BYTES = 512 * 1024 * 1024
 """Longer files are refused before they are read into memory."""
 
 MAX_PIXELS = 180_000_000
-"""More pixels than this are refused rather than decoded (0.7 GB as RGBA)."""
+"""More pixels than this are refused rather than decoded, whatever memory there is."""
+
+_BAND = 1 << 20
+"""Pixels that are converted at once."""
 
 _HEIF_BRANDS = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1")
 _AVIF_BRANDS = (b"avif", b"avis")
@@ -97,6 +101,9 @@ def measure(path: str | os.PathLike[str]) -> StoredSize:
     """
     _prepare_pillow()
     try:
+        with open_regular(path) as stream:
+            head = stream.read(30)
+        _refuse_canvas(head, path)
         with open_regular(path) as stream, Image.open(stream) as opened:
             if opened.format in _PROGRAMS:
                 raise UnidentifiedImageError
@@ -105,6 +112,8 @@ def measure(path: str | os.PathLike[str]) -> StoredSize:
             if opened.format == "TIFF" and orientation in _SWAPS_SIDES:
                 width, height = height, width  # of TIFF alone, Pillow tells the upright size
             return StoredSize(width, height, orientation if orientation in _TRANSPOSE else 1)
+    except PictureError:
+        raise
     except UnidentifiedImageError:
         raise PictureError("not a picture", where=path) from None
     except Exception as error:  # as in decode()
@@ -155,6 +164,8 @@ def decode(
         PictureError: not a picture, broken, truncated, or too large to decode.
     """
     _prepare_pillow()
+    _refuse_canvas(data[:30], where)
+    cost = 0
     try:
         with Image.open(io.BytesIO(data)) as opened:
             if opened.format in _PROGRAMS:
@@ -163,9 +174,11 @@ def decode(
             image = _reduced(opened, data, longest, shortest)
             if image.width * image.height > MAX_PIXELS:
                 raise PictureError(_too_large(full), where=where)
-            if frame:
-                _turn_to(image, frame, where)
-            pixels = upright(image)
+            cost = cost_of(image, turned=_orientation(image) in _TRANSPOSE)
+            with BUDGET.spending(cost):
+                if frame:
+                    _turn_to(image, frame, where)
+                pixels = upright(image)
             width, height = reversed(full) if _orientation(image) in _SWAPS_SIDES else full
             return Picture(pixels, width, height)
     except PictureError:
@@ -175,7 +188,7 @@ def decode(
     except Image.DecompressionBombError:
         raise PictureError(_too_large(None), where=where) from None
     except MemoryError:
-        raise PictureError("there is not enough memory to decode it", where=where) from None
+        raise _too_costly(cost, where) from None
     except Exception as error:  # on broken data decoders raise anything, even SyntaxError
         raise PictureError(f"the picture is broken: {one_line(error)}", where=where) from error
 
@@ -187,6 +200,7 @@ def count_frames(data: bytes, *, where: str | os.PathLike[str] | None = None) ->
         PictureError: not a picture, or broken.
     """
     _prepare_pillow()
+    _refuse_canvas(data[:30], where)
     try:
         with Image.open(io.BytesIO(data)) as opened:
             return int(getattr(opened, "n_frames", 1))
@@ -194,6 +208,30 @@ def count_frames(data: bytes, *, where: str | os.PathLike[str] | None = None) ->
         raise PictureError(_unidentified(data), where=where) from None
     except Exception as error:  # as in decode()
         raise PictureError(f"the picture is broken: {one_line(error)}", where=where) from error
+
+
+def _refuse_canvas(head: bytes, where: str | os.PathLike[str] | None) -> None:
+    """Nothing, unless merely opening a file that begins so would take too much memory.
+
+    Raises:
+        PictureError: it would.
+    """
+    size = webp_size(head)
+    if size is None:
+        return
+    if size[0] * size[1] > MAX_PIXELS:
+        raise PictureError(_too_large(size), where=where)
+    cost = 16 * size[0] * size[1]  # as `cost_of` counts them
+    if cost > BUDGET.limit:
+        raise _too_costly(cost, where)
+
+
+def _too_costly(cost: int, where: str | os.PathLike[str] | None) -> PictureError:
+    if cost <= BUDGET.limit:
+        return PictureError("there is not enough memory to decode it", where=where)
+    needed, allowed = -(-cost // 1_000_000), BUDGET.limit // 1_000_000
+    what = f"decoding it takes {needed} MB of memory, more than the {allowed} MB for pictures"
+    return PictureError(what, where=where, hint=f"--memory {needed}")
 
 
 def upright(image: Image.Image) -> Image.Image:
@@ -273,14 +311,21 @@ def _to_8_bit(image: Image.Image) -> Image.Image:
 
 
 def _wide_grey_to_8_bit(image: Image.Image) -> Image.Image:
-    # Pillow's own conversion clips 16-bit grey at 255, which turns most of it white.
-    values = np.asarray(image, dtype=np.float64)
-    if image.mode.startswith("I"):
-        values = values / 257.0
-    else:
+    # Pillow's own conversion clips 16-bit grey at 255, which turns most of it white. In bands of
+    # rows, for the numbers between take many times the memory of the picture.
+    values = np.asarray(image)
+    low, high = 0.0, 255.0 * 257.0
+    if not image.mode.startswith("I"):
         low, high = float(np.nanmin(values)), float(np.nanmax(values))
-        values = (np.nan_to_num(values) - low) * (255.0 / max(high - low, 1e-9))
-    return Image.fromarray(np.clip(np.rint(values), 0, 255).astype(np.uint8)).convert("RGB")
+    scale = 255.0 / max(high - low, 1e-9)
+    grey = np.empty(values.shape, dtype=np.uint8)
+    rows = max(1, _BAND // max(1, image.width))
+    for top in range(0, image.height, rows):
+        band = values[top : top + rows].astype(np.float64)
+        if image.mode == "F":
+            band = np.nan_to_num(band)
+        grey[top : top + rows] = np.clip(np.rint((band - low) * scale), 0, 255)
+    return Image.fromarray(grey).convert("RGB")
 
 
 def _too_large(size: tuple[int, int] | None) -> str:
