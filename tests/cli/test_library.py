@@ -314,3 +314,19 @@ def test_check_finds_numbers_that_are_none(
         ran = kyara("identify", "inbox/r1.png", "--library", "cast.kyara")
         assert (ran.code, ran.err.count("\n")) == (1, 1)
         assert "kyara library check" in ran.err
+
+
+@pytest.mark.parametrize("member", ["references.json", "embeddings.npy"])
+def test_an_export_that_unpacks_to_more_than_it_can_mean(
+    kyara: Kyara, library: Path, member: str
+) -> None:
+    assert kyara("library", "export", "cast.kyara", "cast.zip").code == 0
+    with zipfile.ZipFile("cast.zip") as archive:
+        contents = {name: archive.read(name) for name in ("references.json", "embeddings.npy")}
+    contents[member] += b" " * (1 << 20) * (257 if member == "references.json" else 1)
+    with zipfile.ZipFile("bad.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in contents.items():
+            archive.writestr(name, data)
+    ran = kyara("library", "import", "cast.kyara", "bad.zip")
+    assert (ran.code, ran.err.count("\n")) == (1, 1)
+    assert f"{member} is too long" in ran.err

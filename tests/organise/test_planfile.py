@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kyara.errors import DataError, OutputError
-from kyara.organise.plan import Action, Operation, Plan, Status
+from kyara.organise.apply import apply_plan
+from kyara.organise.plan import Action, Filing, Operation, Plan, Status, make_plan
 from kyara.organise.planfile import checked_plan, load_plan, require_new, save_plan
 from kyara.pictures.digest import digest_of_bytes, digest_of_file
 
@@ -164,3 +165,15 @@ def test_pictures_that_changed_since_are_left_alone(tmp_path: Path) -> None:
         f"{other}: it was changed since the plan was made",
         f"{gone}: cannot read it: No such file or directory",
     ]
+
+
+def test_what_a_plan_has_moved_is_there_when_it_is_applied_again(tmp_path: Path) -> None:
+    source = tmp_path / "inbox" / "a.png"
+    source.parent.mkdir()
+    source.write_bytes(b"a")
+    filings = [Filing(source, digest_of_file(source), "ruby")]
+    plan = make_plan(filings, tmp_path / "out", Action.MOVE, digest_of_file)
+    list(apply_plan(plan))
+    assert [one.status for one in checked_plan(plan, digest_of_file).operations] == [Status.THERE]
+    (tmp_path / "out" / "ruby" / "a.png").write_bytes(b"b")
+    assert [one.status for one in checked_plan(plan, digest_of_file).operations] == [Status.FAILED]

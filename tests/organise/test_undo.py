@@ -369,3 +369,12 @@ def test_a_damaged_journal_is_one_clear_error_and_does_not_hide_the_later_ones(
     assert files(place / "out") == {"ruby/a.png", "ruby/b.png"}
     with pytest.raises(DataError, match="not a journal of kyara, or a damaged one"):
         plans_to_undo(place / "out")
+
+
+def test_the_latest_is_the_one_that_was_made_last_whatever_the_clock_said(place: Path) -> None:
+    sort(place, Action.COPY)
+    (path,) = find_journals(place / "out")
+    path.rename(path.with_name(f"29990101T000000000000Z-{path.name.partition('-')[2]}"))
+    sort(place, Action.COPY, folder="jade")
+    undo(place)
+    assert files(place / "out") == {"ruby/a.png", "ruby/b.png"}

@@ -108,3 +108,26 @@ def test_what_is_named_but_missing_is_left_to_the_reader(tmp_path: Path) -> None
 
 def test_no_paths_no_pictures() -> None:
     assert find_pictures([]) == []
+
+
+def test_folders_of_other_programs_are_passed_over(tmp_path: Path) -> None:
+    for folder in ("@eaDir", "__MACOSX", "#recycle", "$RECYCLE.BIN", "lost+found", "own"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "a.png").touch()
+    assert find_pictures([tmp_path]) == [tmp_path / "own" / "a.png"]
+
+
+def test_folders_may_be_nested_deeper_than_calls(tmp_path: Path) -> None:
+    folders = [tmp_path]
+    for _ in range(1100):
+        folders.append(folders[-1] / "a")
+        folders[-1].mkdir()
+    deep = folders[-1] / "x.png"
+    deep.touch()
+    (tmp_path / "b.png").touch()
+    try:
+        assert find_pictures([tmp_path]) == [deep, tmp_path / "b.png"]
+    finally:  # what tidies up after tests calls itself for each
+        deep.unlink()
+        for folder in reversed(folders[1:]):
+            folder.rmdir()

@@ -10,6 +10,7 @@ from pathlib import Path
 from kyara.errors import UsageError
 from kyara.files import is_folder, reading
 from kyara.names import check_name
+from kyara.pictures.find import is_passed_over
 
 __all__ = ["CharacterFolder", "character_in", "folders_in", "read_cast"]
 
@@ -64,7 +65,7 @@ def character_in(cast: Path, picture: Path) -> str | None:
 def _read_folder(path: Path) -> list[CharacterFolder]:
     with reading(path, UsageError, what="cannot list this folder"):
         folders = folders_in(path)
-    return [CharacterFolder(f.name, f) for f in folders if not f.name.startswith(".")]
+    return [CharacterFolder(f.name, f) for f in folders if not is_passed_over(f.name)]
 
 
 def _read_json(path: Path) -> list[CharacterFolder]:

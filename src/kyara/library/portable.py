@@ -35,8 +35,10 @@ __all__ = ["Imported", "export_references", "import_references"]
 FORMAT = 2
 THUMBNAIL = 96
 """Pixels of a thumbnail's longer side."""
-_LARGEST = 1 << 34
-"""Bytes that a member may have when unpacked: more is no export but an attack."""
+_LONGEST_TEXT = 1 << 28
+"""Bytes that references.json may have when unpacked: those of a million references."""
+_HEADER = 4096
+"""Bytes that a numpy file may have before its numbers."""
 
 _Digest = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
 
@@ -192,10 +194,14 @@ def _thumbnail(paths: Iterable[Path]) -> bytes | None:
 def _read(path: Path) -> tuple[_Contents, FloatArray]:
     try:
         with zipfile.ZipFile(path) as archive:
-            contents = msgspec.json.decode(_member(archive, "references.json"), type=_Contents)
+            contents = msgspec.json.decode(
+                _member(archive, "references.json", _LONGEST_TEXT), type=_Contents
+            )
             if contents.format > FORMAT:
                 raise DataError("a newer Kyara wrote it", where=path, hint="update Kyara")
-            stream = io.BytesIO(_member(archive, "embeddings.npy"))
+            # No more than so many numbers, of eight bytes at most, can be meant.
+            largest = 8 * contents.dimension * len(contents.pictures) + _HEADER
+            stream = io.BytesIO(_member(archive, "embeddings.npy", largest))
             embeddings = as_embeddings(
                 np.load(stream, allow_pickle=False), dimension=contents.dimension
             )
@@ -210,7 +216,7 @@ def _read(path: Path) -> tuple[_Contents, FloatArray]:
     return contents, embeddings
 
 
-def _member(archive: zipfile.ZipFile, name: str) -> bytes:
-    if archive.getinfo(name).file_size > _LARGEST:
+def _member(archive: zipfile.ZipFile, name: str, largest: int) -> bytes:
+    if archive.getinfo(name).file_size > largest:
         raise ValueError(f"{name} is too long")
     return archive.read(name)

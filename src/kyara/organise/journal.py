@@ -14,7 +14,7 @@ import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
 from types import TracebackType
@@ -52,6 +52,9 @@ __all__ = [
 
 FOLDER = ".kyara"
 """The folder in the target folder that is Kyara's own."""
+
+
+_TIME = "%Y%m%dT%H%M%S%fZ"
 
 
 @dataclass(frozen=True)
@@ -129,7 +132,7 @@ class Journal:
         identity = secrets.token_hex(4)
         now = datetime.now(UTC)
         inbox = _inbox_of(plan)
-        path = plan.root / FOLDER / f"{now:%Y%m%dT%H%M%S%fZ}-{identity}.jsonl"
+        path = plan.root / FOLDER / f"{_stamp(now, plan.root)}-{identity}.jsonl"
         header = Header(
             version=JOURNAL_VERSION,
             id=identity,
@@ -308,6 +311,16 @@ def _entry(begun: Begin, root: Path) -> Entry:
         link=begun.link,
         folders=tuple(below(root, folder) for folder in begun.folders),
     )
+
+
+def _stamp(now: datetime, root: Path) -> str:
+    """The time in a journal's name, by which they are ordered: later than in any other, though
+    the clock was wrong when that was written."""
+    for path in find_journals(root)[-1:]:
+        with suppress(ValueError, OverflowError):
+            last = datetime.strptime(path.name.partition("-")[0], _TIME).replace(tzinfo=UTC)
+            now = max(now, last + timedelta(microseconds=1))
+    return now.strftime(_TIME)
 
 
 def _inbox_of(plan: Plan) -> str | None:

@@ -150,6 +150,9 @@ def _checked(operation: Operation, digest_of: Callable[[Path], bytes]) -> Operat
             return _there_or_not(operation, digest_of)
         what = "it was changed since the plan was made"
     except OSError as error:
+        there = _there_or_not(operation, digest_of)  # it was moved by this plan before
+        if isinstance(error, FileNotFoundError) and there.status is Status.THERE:
+            return there
         what = f"cannot read it: {reason(error)}"
     problem = OutputError(what, where=operation.source)
     return replace(operation, status=Status.FAILED, error=problem)
