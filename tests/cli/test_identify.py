@@ -322,3 +322,15 @@ def test_the_progress_bar_does_not_take_the_answers(
     assert b"pictures" in os.read(ours, 1 << 16)
     os.close(ours)
     assert len([json.loads(line) for line in ran.stdout.splitlines()]) == 7
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig"])
+def test_lists_as_windows_writes_them(piped: Callable[..., Ran], encoding: str) -> None:
+    ran = piped("inbox/r1.png\r\ninbox/j1.png\r\n".encode(encoding))
+    assert [row["path"] for row in ran.rows()] == ["inbox/r1.png", "inbox/j1.png"]
+
+
+def test_a_line_with_a_nul_is_named_and_the_others_go_on(piped: Callable[..., Ran]) -> None:
+    ran = piped(b"inbox/r1.png\0inbox/j1.png\0\ninbox/a1.png\n")
+    assert [row["path"] for row in ran.rows()] == ["inbox/a1.png"]
+    assert (ran.code, "-0" in ran.err) == (3, True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import os
 import sys
@@ -78,9 +79,15 @@ def _expanded(
 
 def _arriving(stream: int, separator: bytes) -> Iterator[list[bytes]]:
     """The items that end with `separator`, empty ones left out, as they come."""
-    rest = b""
+    rest, utf_16 = b"", None
+    first = True
     # Not through Python's buffer, which would wait until it is full.
     while data := os.read(stream, 1 << 16):
+        if first and data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            utf_16 = codecs.getincrementaldecoder("utf-16")("replace")  # as PowerShell writes lists
+        first = False
+        if utf_16 is not None:
+            data = utf_16.decode(data).encode("utf-8", "surrogatepass")
         *items, rest = (rest + data).split(separator)
         if len(rest) > LONGEST_LINE:
             raise UsageError("this is not a list of pictures: a line has no end", where="stdin")
@@ -91,6 +98,8 @@ def _arriving(stream: int, separator: bytes) -> Iterator[list[bytes]]:
 
 def _parsed(line: bytes) -> Asked:
     line = line.removeprefix(b"\xef\xbb\xbf").removesuffix(b"\r")  # as Windows writes lists
+    if b"\0" in line:
+        raise _bad_line(line, "a NUL is in this line", "for lists of find -print0: -0")
     if not line.startswith(b"{"):
         return Asked(Path(os.fsdecode(line)))
     try:
@@ -109,6 +118,6 @@ def _parsed(line: bytes) -> Asked:
     return Asked(Path(path), found)
 
 
-def _bad_line(line: bytes, what: str) -> DataError:
+def _bad_line(line: bytes, what: str, hint: str | None = None) -> DataError:
     text = os.fsdecode(line)
-    return DataError(what, where=text if len(text) <= 80 else f"{text[:80]}…")
+    return DataError(what, where=text if len(text) <= 80 else f"{text[:80]}…", hint=hint)
