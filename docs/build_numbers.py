@@ -148,10 +148,10 @@ def inboxes() -> str:
             rows.append([source if source == "mean" else f"`{source}`", *cells])
     return table(rows) + (
         f"\n\n`{encoder.label}` at its defaults: inboxes of 200 pictures, half of them of up to 20 "
-        "known characters with five references each, half strangers. Right, wrong and `unknown` are "
-        "shares of the known; in brackets the same with `--no-adapt`. What its scores mean was "
-        "fitted on these pictures; [with each set left out](docs/decisions/0014-answers-that-fit.md) "
-        "the figures are near."
+        "known characters with five references each, half strangers. Right, wrong and `unknown` "
+        "are shares of the known; in brackets the same with `--no-adapt`. What its scores mean was "
+        "fitted on these pictures; [with each set left out]"
+        "(docs/decisions/0014-answers-that-fit.md) the figures are near."
     )
 
 
