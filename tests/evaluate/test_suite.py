@@ -218,6 +218,7 @@ def test_a_damaged_judge_is_found_before_an_hour_of_work(tmp_path: Path) -> None
     check_judges([encoder], ["any"])
 
 
+@pytest.mark.slow  # matplotlib
 def test_plots_are_pictures(encoder: Encoder, cast: Path, tmp_path: Path) -> None:
     pytest.importorskip("matplotlib", reason="needs the extra `evaluate`")
     from kyara.evaluate.plots import save_plots

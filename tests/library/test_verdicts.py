@@ -69,6 +69,7 @@ def take(made: Decisions, step: tuple[Any, ...]) -> None:
         getattr(made, kind)(*arguments)
 
 
+@pytest.mark.slow  # hundreds of libraries
 @settings(max_examples=150, deadline=None)
 @given(steps)
 def test_the_tables_are_what_the_log_comes_to(taken: list[tuple[Any, ...]]) -> None:

@@ -117,6 +117,7 @@ def test_folders_of_other_programs_are_passed_over(tmp_path: Path) -> None:
     assert find_pictures([tmp_path]) == [tmp_path / "own" / "a.png"]
 
 
+@pytest.mark.slow  # thousands of folders
 def test_folders_may_be_nested_deeper_than_calls(tmp_path: Path) -> None:
     folders = [tmp_path]
     for _ in range(1100):

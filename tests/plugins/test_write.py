@@ -84,6 +84,7 @@ def test_what_is_not_a_back_end_stays(plugin: Path) -> None:
     assert {"backend-notes.npz", "colours.npz"} < names(plugin)
 
 
+@pytest.mark.slow  # a process for each line
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are forked")
 def test_killed_at_any_instant_it_has_one_of_them(make_plugin: MakePlugin) -> None:
     def fresh(name: str) -> Path:
