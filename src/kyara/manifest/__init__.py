@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime
 import hashlib
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
 
@@ -47,7 +47,7 @@ __all__ = [
     "ReferencesSpec",
     "Table",
     "TrainingSpec",
-    "as_manifest",
+    "checked_manifest",
     "identity",
     "identity_of",
     "is_parameters_name",
@@ -83,12 +83,29 @@ def load_manifest(directory: Path) -> Manifest:
     if kind_of(tables) == "detector":
         what = "this plugin finds figures and cannot tell characters apart"
         raise PluginError(what, where=directory, hint="give it to --detect")
+    return checked_manifest(tables, Manifest, _checks, directory)
+
+
+def checked_manifest(
+    tables: dict[str, Any],
+    kind: type[M],
+    checks: Callable[[M], Iterable[tuple[bool, str]]],
+    directory: Path,
+) -> M:
+    """`tables` as a manifest of that kind.
+
+    Args:
+        checks: of a manifest: whether something is wrong, and what.
+
+    Raises:
+        PluginError: they are not as they should be.
+    """
     path = directory / MANIFEST
     try:
-        manifest = as_manifest(tables, Manifest)
+        manifest = _as_manifest(tables, kind)
     except ValueError as error:
         raise PluginError(str(error), where=path) from error
-    for wrong, what in _checks(manifest):
+    for wrong, what in checks(manifest):
         if wrong:
             raise PluginError(what, where=path)
     return manifest
@@ -120,7 +137,7 @@ def kind_of(tables: Mapping[str, Any]) -> str:
     return str(plugin.get("kind", "encoder")) if isinstance(plugin, dict) else "encoder"
 
 
-def as_manifest(tables: dict[str, Any], kind: type[M]) -> M:
+def _as_manifest(tables: dict[str, Any], kind: type[M]) -> M:
     """Tables as the manifest of that kind of plugin.
 
     Raises:

@@ -13,8 +13,7 @@ import msgspec
 
 from kyara.errors import PluginError
 from kyara.manifest import (
-    MANIFEST,
-    as_manifest,
+    checked_manifest,
     identity,
     kind_of,
     named_checks,
@@ -104,18 +103,11 @@ def load_detector_manifest(directory: Path) -> DetectorManifest:
         PluginError: no such directory or manifest, one that is not as it should be, or the
             plugin is an encoder.
     """
-    tables, path = read_tables(directory), directory / MANIFEST
+    tables = read_tables(directory)
     if kind_of(tables) == "encoder":
         what = "this plugin tells characters apart and cannot find figures"
         raise PluginError(what, where=directory, hint="give it to --plugin")
-    try:
-        manifest = as_manifest(tables, DetectorManifest)
-    except ValueError as error:
-        raise PluginError(str(error), where=path) from error
-    for wrong, what in _checks(manifest):
-        if wrong:
-            raise PluginError(what, where=path)
-    return manifest
+    return checked_manifest(tables, DetectorManifest, _checks, directory)
 
 
 def _checks(manifest: DetectorManifest) -> Iterator[tuple[bool, str]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 
@@ -20,8 +20,11 @@ __all__ = [
     "SizeStep",
     "TrainConfig",
     "load_config",
+    "read_config",
     "task_of",
 ]
+
+T = TypeVar("T")
 
 Positive = Annotated[int, msgspec.Meta(ge=1)]
 Fraction = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
@@ -182,9 +185,18 @@ def task_of(path: Path) -> Literal["embed", "detect"]:
     Raises:
         UsageError: unreadable, not TOML, or another task.
     """
+    return read_config(path, _Task).task
+
+
+def read_config(path: Path, kind: type[T]) -> T:
+    """A TOML file as the struct `kind`.
+
+    Raises:
+        UsageError: unreadable, not TOML, or a key or value that is not expected.
+    """
     try:
         with reading(path, UsageError):
-            return msgspec.toml.decode(path.read_bytes(), type=_Task).task
+            return msgspec.toml.decode(path.read_bytes(), type=kind)
     except (msgspec.DecodeError, ValueError) as error:
         raise UsageError(str(error), where=path) from error
 
@@ -195,11 +207,7 @@ def load_config(path: Path) -> TrainConfig:
     Raises:
         UsageError: unreadable, not TOML, or a key or value that is not expected.
     """
-    try:
-        with reading(path, UsageError):
-            config = msgspec.toml.decode(path.read_bytes(), type=TrainConfig)
-    except (msgspec.DecodeError, ValueError) as error:
-        raise UsageError(str(error), where=path) from error
+    config = read_config(path, TrainConfig)
     if not config.sizes or config.sizes[0].begin != 0.0:
         raise UsageError("the first entry of sizes must begin at 0.0", where=path)
     if not config.losses:

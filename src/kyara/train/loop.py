@@ -30,10 +30,10 @@ from kyara.train.run import (
     Log,
     StepRecord,
     checkpoint_of,
+    data_in_words,
     learning_rate,
     load_parts,
     parameters,
-    record_of,
     save_parts,
     update_average,
     write_record,
@@ -272,9 +272,7 @@ def training_data(folder: Path) -> str:
     Raises:
         UsageError: there is no record of a run.
     """
-    data = record_of(folder)["data"]
-    sources = ", ".join(f"{source} {count}" for source, count in data["by_source"].items())
-    return f"{data['pictures']} pictures of {data['characters']} characters: {sources}"
+    return data_in_words(folder, "{pictures} pictures of {characters} characters")
 
 
 def _data(dataset: Dataset) -> dict[str, object]:

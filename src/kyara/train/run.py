@@ -170,6 +170,20 @@ def record_of(folder: Path) -> dict[str, Any]:
     return record
 
 
+def data_in_words(folder: Path, what: str) -> str:
+    """What the run in `folder` was trained on, in one line.
+
+    Args:
+        what: a template for the counts in its record.
+
+    Raises:
+        UsageError: there is no record of a run.
+    """
+    data = record_of(folder)["data"]
+    sources = ", ".join(f"{source} {count}" for source, count in data["by_source"].items())
+    return f"{what.format(**data)}: {sources}"
+
+
 def write_record(
     folder: Path, config: msgspec.Struct, data: Mapping[str, object], begun_from: str | None
 ) -> None:

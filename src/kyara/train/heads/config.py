@@ -8,8 +8,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from kyara.errors import UsageError
-from kyara.files import reading
-from kyara.train.config import Fraction, OptimiserConfig, Positive
+from kyara.train.config import Fraction, OptimiserConfig, Positive, read_config
 
 __all__ = [
     "BatchShape",
@@ -126,11 +125,7 @@ def load_detect_config(path: Path) -> DetectConfig:
     Raises:
         UsageError: unreadable, not TOML, or a key or value that is not expected.
     """
-    try:
-        with reading(path, UsageError):
-            config = msgspec.toml.decode(path.read_bytes(), type=DetectConfig)
-    except (msgspec.DecodeError, ValueError) as error:
-        raise UsageError(str(error), where=path) from error
+    config = read_config(path, DetectConfig)
     if not config.batches:
         raise UsageError("at least one shape of a batch is needed", where=path)
     return config

@@ -29,10 +29,10 @@ from kyara.train.run import (
     Log,
     StepRecord,
     checkpoint_of,
+    data_in_words,
     learning_rate,
     load_parts,
     parameters,
-    record_of,
     save_parts,
     update_average,
     write_record,
@@ -241,9 +241,7 @@ def trained_on(folder: Path) -> str:
     Raises:
         UsageError: there is no record of a run.
     """
-    data = record_of(folder)["data"]
-    sources = ", ".join(f"{source} {count}" for source, count in data["by_source"].items())
-    return f"{data['pictures']} pictures with {data['heads']} heads: {sources}"
+    return data_in_words(folder, "{pictures} pictures with {heads} heads")
 
 
 def _data(pictures: Sequence[BoxedPicture]) -> dict[str, object]:
