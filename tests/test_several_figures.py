@@ -10,7 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kyara import detect
+from kyara import Model, detect
+from kyara.identify.answer import Answer
+from kyara.sorting import Several, _folders
+from kyara.types import Match
 from tests.conftest import Ran, draw
 from tests.detectors import LEFT, RIGHT, Halves, pair
 from tests.support import files
@@ -102,10 +105,76 @@ def test_each_figure_has_its_row(sort: Kyara) -> None:
     assert (guest["character"], guest["target"], guest["done"]) == ("unknown", None, None)
     assert guest["box"] == [60, 0, 120, 60]
     assert guest["kind"] == "head"
-    assert of["twins.png", 0]["target"] == of["twins.png", 1]["target"] == "out/jade/twins.png"
+    twins = [(of["twins.png", n]["character"], of["twins.png", n]["target"]) for n in (0, 1)]
+    assert sorted(twins, key=str) == [("jade", "out/jade/twins.png"), ("unknown", None)]
     table = sort("--dry-run").out
+    assert any(LEFT in line and "ruby" in line for line in table.splitlines())
     counts = [line.split()[:2] for line in table.splitlines() if "." not in line.split(" ")[0]]
     assert ["jade", "2"] in counts  # pictures, not figures
+
+
+def test_the_surest_figure_decides(sort: Kyara, folder: Path) -> None:
+    rows = sort("--several", "first", "--json").rows()
+    assert files(folder / "out") == EVERYTHING - {"jade/both.png"}
+    of_both = [row for row in rows if row["path"] == "inbox/both.png"]
+    assert [(row["character"], row["target"]) for row in of_both] == [
+        ("ruby", "out/ruby/both.png"),
+        ("jade", None),
+    ]
+
+
+@pytest.mark.parametrize("how", ["--copy", "--move"])
+def test_a_folder_for_those_who_are_together(
+    sort: Kyara, kyara: Kyara, folder: Path, how: str
+) -> None:
+    before = contents(folder / "inbox")
+    rows = sort("--several", "folder", how, "--json").rows()
+    expected = EVERYTHING - BOTH | {"jade + ruby/both.png"}
+    assert files(folder / "out") == expected
+    of_both = [row for row in rows if row["path"] == "inbox/both.png"]
+    assert [row["target"] for row in of_both] == ["out/jade + ruby/both.png"] * 2
+    assert kyara("undo", "out").code == 0
+    assert contents(folder / "inbox") == before
+    pair(folder / "inbox" / "again.png", "jade", "ruby")  # the other way round
+    assert sort("--several", "folder", how).code == 0
+    assert files(folder / "out") == expected | {"jade + ruby/again.png"}
+
+
+def test_a_group_with_too_long_a_name_says_how_many_more() -> None:
+    names = [f"{letter * 60}" for letter in "dacb"]
+    answers = [
+        Answer(Path("x.png"), b"", name, (Match(name, 1.0, None),)) for name in (*names, "unknown")
+    ]
+    found = set(_folders(answers, Several.FOLDER).values())
+    assert found == {f"{'a' * 60} + {'b' * 60} + 2 more"}
+
+
+def test_nobody_is_in_a_picture_twice(folder: Path, kyara: Kyara, tiny_plugin: Path) -> None:
+    def who(*more: object) -> list[str]:
+        options = ("--refs", "cast", "--plugin", tiny_plugin, "--json", *more)
+        return [row["character"] for row in kyara("identify", "inbox/twins.png", *options).rows()]
+
+    assert sorted(who("--threshold", "0.8")) == ["jade", "unknown"]
+    assert who("--threshold", "0.8", "--twins") == ["jade", "jade"]
+    named = who("--always-name")
+    assert len(set(named)) == 2
+    assert "jade" in named
+    model = Model(tiny_plugin, cache=False)
+    for twins, count in ((False, 1), (True, 2)):
+        gallery = model.gallery("cast", threshold=0.8, twins=twins)
+        answers = gallery.identify("inbox/twins.png")
+        assert [a.character for a in answers].count("jade") == count
+        # Whom the other figure is, is no candidate for this one.
+        assert sum(a.best is not None and a.best.character == "jade" for a in answers) == count
+
+
+def test_with_fewer_characters_than_figures_a_name_is_given_all_the_same(
+    folder: Path, kyara: Kyara, tiny_plugin: Path
+) -> None:
+    (folder / "jade.json").write_text('{"jade": "cast/jade"}')
+    options = ("--refs", "jade.json", "--plugin", tiny_plugin, "--always-name", "--json")
+    rows = kyara("identify", "inbox/both.png", *options).rows()
+    assert [row["character"] for row in rows] == ["jade", "jade"]
 
 
 def test_a_plan_in_a_file_does_the_same(sort: Kyara, kyara: Kyara, folder: Path) -> None:
@@ -222,6 +291,14 @@ class TestLibrary:
         assert kyara("decide", "undo").code == 0
         assert self.who(kyara) == ["ruby", "jade"]
         self.whole_file_is_sound(kyara)
+
+    def test_who_was_named_is_nobody_else_in_the_picture(self, kyara: Kyara) -> None:
+        kyara("decide", "confirm", "inbox/twins.png", "--character", "jade", "--box", RIGHT)
+        assert self.who(kyara, "inbox/twins.png") == ["unknown", "jade"]
+        kyara("decide", "confirm", "inbox/twins.png", "--character", "jade", "--box", LEFT)
+        assert self.who(kyara, "inbox/twins.png") == ["jade", "jade"]  # as it was said
+        kyara("decide", "ignore", "inbox/twins.png", "--box", LEFT)
+        assert self.who(kyara, "inbox/twins.png") == [None, "jade"]
 
     def test_a_box_near_by_means_the_same_figure(self, kyara: Kyara) -> None:
         decide = ("decide", "confirm", "inbox/both.png", "--character", "dee", "--json")

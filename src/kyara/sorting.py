@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from enum import StrEnum
 from itertools import groupby
 from pathlib import Path
 
@@ -26,7 +27,21 @@ from kyara.pictures.find import find_pictures
 from kyara.pictures.state import FileState
 from kyara.types import Progress, silent
 
-__all__ = ["SortRequest", "SortResult", "carry_out", "sort_pictures"]
+__all__ = ["Several", "SortRequest", "SortResult", "carry_out", "sort_pictures"]
+
+_LONGEST_FOLDER = 150
+"""Bytes of the name of a folder for a group; file systems take about 250."""
+
+
+class Several(StrEnum):
+    """Where a picture of several characters goes."""
+
+    EACH = "each"
+    """To the folder of each of them."""
+    FIRST = "first"
+    """To the folder of the most certain one only."""
+    FOLDER = "folder"
+    """To a folder for those who are in it together: `Ann + Bo`."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +60,7 @@ class SortRequest:
     out: Path
     rule: Rule | None = None
     action: Action = Action.COPY
+    several: Several = Several.EACH
     dry_run: bool = False
 
 
@@ -82,8 +98,9 @@ def sort_pictures(
     """Identify the figures in the pictures of the inbox; then copy, move or link the pictures,
     unless a dry run.
 
-    A picture goes to the folder of every character in it; to `unknown` if it has none. Moved, it
-    goes to the folder of the character that is most certain, and copies of it to the others.
+    A picture goes to the folder of every character in it, or where `several` says; to `unknown` if
+    it has none. Moved to several folders, it goes to that of the character that is most certain,
+    and copies of it to the others.
 
     The folders that results go to and that references come from are not searched, should
     they lie within the inbox; a folder of references that is itself the inbox is
@@ -102,10 +119,12 @@ def sort_pictures(
     if not paths:
         raise UsageError("no pictures are here", where=request.inbox)
     answers, bad_references, rule = _identify_all(paths, request, encoder, cache, progress)
+    groups = [list(group) for _, group in groupby(answers, key=lambda answer: answer.path)]
+    folders = [_folders(group, request.several) for group in groups]
     filings = [
         filing
-        for _, group in groupby(answers, key=lambda answer: answer.path)
-        for filing in _filings(list(group), request.action)
+        for group, its in zip(groups, folders, strict=True)
+        for filing in _filings(group[0], list(dict.fromkeys(its.values())), request.action)
     ]
     plan = make_plan(
         filings,
@@ -120,7 +139,11 @@ def sort_pictures(
     # Interrupted, it did the first of them.
     filed = {(f.source, f.folder): operation for f, operation in zip(filings, done, strict=False)}
     return SortResult(
-        [(answer, filed.get((answer.path, answer.character or ""))) for answer in answers],
+        [
+            (answer, filed.get((answer.path, its.get(answer.character, ""))))
+            for group, its in zip(groups, folders, strict=True)
+            for answer in group
+        ],
         bad_references,
         plan,
         interrupted,
@@ -128,26 +151,44 @@ def sort_pictures(
     )
 
 
-def _filings(answers: Sequence[Answer], action: Action) -> list[Filing]:
-    """Where one picture goes, in the order in which it is done: it is moved last, when the
-    copies of it are made."""
-    folders = _folders(answers)
-    digest = answers[0].digest
-    if digest is None or not folders:
+def _filings(answer: Answer, folders: Sequence[str], action: Action) -> list[Filing]:
+    """What is done with the picture of an answer: it is moved last, when the copies of it are
+    made."""
+    if answer.digest is None or not folders:
         return []
     beside = Action.COPY if action is Action.MOVE else action
-    last = Filing(answers[0].path, digest, folders[-1], action)
-    return [*(Filing(last.source, digest, f, beside) for f in folders[:-1]), last]
+    last = Filing(answer.path, answer.digest, folders[-1], action)
+    return [*(Filing(last.source, last.digest, f, beside) for f in folders[:-1]), last]
 
 
-def _folders(answers: Sequence[Answer]) -> list[str]:
-    """The characters in a picture, the most certain last; `unknown` only if nobody is known."""
+def _folders(answers: Sequence[Answer], several: Several) -> dict[str | None, str]:
+    """The folder that one picture goes to by each of its characters, the most certain last; by
+    `unknown` only if nobody is known."""
     named = [a for a in answers if a.character not in (None, UNKNOWN)]
     best_first = sorted(named, key=_certainty, reverse=True)
-    folders = list(dict.fromkeys(a.character for a in best_first if a.character is not None))
-    if not folders and any(answer.character == UNKNOWN for answer in answers):
-        return [UNKNOWN]
-    return folders[::-1]
+    names = list(dict.fromkeys(a.character for a in best_first if a.character is not None))[::-1]
+    if not names:
+        nobody = any(answer.character == UNKNOWN for answer in answers)
+        return {UNKNOWN: UNKNOWN} if nobody else {}
+    match several:
+        case Several.EACH:
+            return {name: name for name in names}
+        case Several.FIRST:
+            return {names[-1]: names[-1]}
+        case Several.FOLDER:
+            return dict.fromkeys(names, _group(names))
+
+
+def _group(names: Sequence[str]) -> str:
+    """The folder of those who are in a picture together, the same in whatever order they are
+    found. Where there are too many for a name, it says how many more."""
+    ordered = sorted(names)
+    for left_out in range(len(ordered)):
+        more = [f"{left_out} more"] if left_out else []
+        group = " + ".join([*ordered[: len(ordered) - left_out], *more])
+        if len(os.fsencode(group)) <= _LONGEST_FOLDER:
+            break
+    return group
 
 
 def _certainty(answer: Answer) -> tuple[bool, float]:

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, TypeVar
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from kyara.results.rows import DetectionRow, PictureRow
     from kyara.types import Tick
 
-__all__ = ["print_table", "progress", "table"]
+__all__ = ["figure_cell", "print_table", "progress", "table"]
 
 T = TypeVar("T")
 
@@ -55,6 +56,14 @@ def progress(label: str, total: int) -> Iterator[Tick]:
         yield tick
 
 
+def figure_cell(row: PictureRow | DetectionRow) -> str:
+    """Which figure of its picture a row is about, as `--box` takes it; nothing where that is the
+    whole picture."""
+    if row.box is None or row.kind == "whole":
+        return ""
+    return ",".join(f"{edge:.0f}" for edge in row.box)
+
+
 def table(columns: Sequence[tuple[str, str]]) -> Table:
     """An empty table of (heading, justification) columns."""
     from rich import box
@@ -67,13 +76,15 @@ def table(columns: Sequence[tuple[str, str]]) -> Table:
 
 
 def print_table(columns: Sequence[tuple[str, str]], rows: Iterable[Sequence[str]]) -> None:
-    """Print a table; cells are plain text, not markup."""
+    """Print a table; cells are plain text, not markup. A column with nothing in it is left out."""
     from rich.console import Console
     from rich.text import Text
 
-    made = table(columns)
+    rows = list(rows)
+    used = [n for n in range(len(columns)) if not rows or any(row[n] for row in rows)]
+    made = table([columns[n] for n in used])
     for row in rows:
-        made.add_row(*(Text(cell) for cell in row))
+        made.add_row(*(Text(row[n]) for n in used))
     # Piped tables are not folded to 80 columns: programs like grep want whole rows.
     width = None if sys.stdout.isatty() else 200
     Console(width=width, highlight=False).print(made)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kyara.cli.console import print_table, progress
+from kyara.cli.console import figure_cell, print_table, progress
 from kyara.cli.main import EXIT_INTERRUPTED
 from kyara.cli.options import ModelOptions, model_options, report_skipped
 from kyara.cli.outputs import OutputOptions, output_options
@@ -190,6 +190,7 @@ class _Printer:
             return
         columns = [
             ("picture", "left"),
+            ("figure", "left"),
             ("answer", "left"),
             ("most like", "left"),
             ("score", "right"),
@@ -204,11 +205,12 @@ def _lines(row: DetectionRow) -> Iterator[tuple[str, ...]]:
     """The row as lines of the table: one for each candidate."""
     answer = row.character or f"({row.error or 'ignored'})"
     if not row.candidates:
-        yield (printable(row.path), printable(answer), "", "", "", "", "")
+        yield (printable(row.path), figure_cell(row), printable(answer), *[""] * 5)
     for n, candidate in enumerate(row.candidates):
         nearest = (f"{near['path']} {near['score']:.2f}" for near in candidate["nearest"])
         yield (
             "" if n else printable(row.path),
+            "" if n else figure_cell(row),
             "" if n else printable(answer),
             printable(candidate["character"]),
             f"{candidate['score']:.2f}",

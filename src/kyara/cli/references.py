@@ -61,7 +61,7 @@ class _Rate(click.FloatRange):
 @dataclass(frozen=True)
 class ReferenceOptions:
     """What `--refs`, `--library`, `--mode`, `--threshold`, `--at-fpr`, `--always-name`,
-    `--calibration` and `--no-adapt` say."""
+    `--calibration`, `--no-adapt` and `--twins` say."""
 
     cast: Path | None = None
     library: Path | None = None
@@ -71,6 +71,7 @@ class ReferenceOptions:
     always_name: bool = False
     calibration: Path | None = None
     no_adapt: bool = False
+    twins: bool = False
 
     @contextmanager
     def opened(self, model: ModelOptions) -> Iterator[tuple[References, Encoder]]:
@@ -107,6 +108,7 @@ class ReferenceOptions:
             always_name=self.always_name,
             own=own,
             adapt=not self.no_adapt,
+            twins=self.twins,
         )
 
 
@@ -159,6 +161,12 @@ reference_options = option_group(
         "--no-adapt",
         is_flag=True,
         help="Judge as the model was calibrated, and do not fit that to your own pictures.",
+    ),
+    click.option(
+        "--twins",
+        is_flag=True,
+        help="One picture may hold the same character twice, as the panels of a page do. Without, "
+        "each figure in a picture is somebody else, or `unknown`.",
     ),
 )
 """Hands `ReferenceOptions` over as `references`."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kyara.cli.console import print_table, progress
+from kyara.cli.console import figure_cell, print_table, progress
 from kyara.cli.main import EXIT_INTERRUPTED
 from kyara.cli.options import PATH, ModelOptions, model_options, report_skipped
 from kyara.cli.outputs import OutputOptions, Outputs, output_options
@@ -51,6 +51,14 @@ ROWS_SHOWN = 60
 @click.option("--move", "action", flag_value="move", help="Move instead.")
 @click.option("--link", "action", flag_value="link", help="Hard links instead: no more space.")
 @click.option("--symlink", "action", flag_value="symlink", help="Symbolic links instead.")
+@click.option(
+    "--several",
+    type=click.Choice(["each", "first", "folder"]),
+    default="each",
+    show_default=True,
+    help="Where a picture of several characters goes: to the folder of each, of the most certain "
+    "one only, or to one for the group, such as `Ann + Bo`.",
+)
 @click.option("--dry-run", is_flag=True, help="Show what would be done; touch nothing.")
 @click.option(
     "--plan",
@@ -68,6 +76,7 @@ def command(
     references: ReferenceOptions,
     out: Path,
     action: str,
+    several: str,
     dry_run: bool,
     plan_file: Path | None,
     form: str | None,
@@ -78,7 +87,7 @@ def command(
 
     Folders are searched with all below them. Pictures of nobody in the cast go to `unknown`. A
     picture of two characters goes to both; with --move to the more certain one, and a copy to the
-    other.
+    other. --several says otherwise.
     Nothing is ever overwritten, and a second run only does what is new. `kyara undo` puts
     everything back. With --library, what you decided binds: a picture that you confirmed goes
     where you said, never to a character that you rejected for it, and one that you ignored is
@@ -86,14 +95,16 @@ def command(
     """
     from kyara.organise.plan import Action
     from kyara.organise.planfile import require_new, save_plan
-    from kyara.sorting import SortRequest, sort_pictures
+    from kyara.sorting import Several, SortRequest, sort_pictures
 
     if plan_file is not None:
         dry_run = True
         require_new(plan_file)
     with references.opened(model) as (known, encoder), model.cache() as cache:
         rule = references.rule(encoder)
-        request = SortRequest(inbox, known, out, rule, Action(action), dry_run)
+        request = SortRequest(
+            inbox, known, out, rule, Action(action), Several(several), dry_run=dry_run
+        )
         begun = outputs.begin(encoder.id)
         try:
             result = sort_pictures(request, encoder, cache=cache, progress=progress)
@@ -169,6 +180,7 @@ def _print_tables(rows: Sequence[PictureRow]) -> None:
     if len(rows) <= ROWS_SHOWN:
         columns = [
             ("picture", "left"),
+            ("figure", "left"),
             ("character", "left"),
             ("score", "right"),
             ("probability", "right"),
@@ -192,6 +204,7 @@ def _cells(row: PictureRow) -> tuple[str, ...]:
     runner_up = "" if row.runner_up is None else f"{row.runner_up} {row.runner_up_score:.2f}"
     return (
         printable(row.path),
+        figure_cell(row),
         printable(row.character or f"({row.error or 'ignored'})"),
         "" if row.score is None else f"{row.score:.2f}",
         "" if row.probability is None else f"{row.probability:.2f}",

@@ -7,7 +7,7 @@ function of the score, so of two characters with equally many references the ord
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -118,7 +118,7 @@ class Adaptation:
                 else judge.scores(looked_at, gallery).max(1)
             )
             threshold = threshold_for(best, self.fpir, self.spec.thresholds)
-        return Rule(judge, threshold, domain=domain)
+        return replace(rule, judge=judge, threshold=threshold, adapts=None, domain=domain)
 
 
 def features(judge: Adapted, probes: FloatArray, gallery: Gallery) -> tuple[FloatArray, Indices]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,7 @@ import numpy as np
 from kyara.encode.encoder import Encoder
 from kyara.encode.pipeline import EmbeddedPicture
 from kyara.errors import PictureError
+from kyara.identify.assignment import NOBODY, assign
 from kyara.identify.default import choose_judge
 from kyara.identify.gallery import Gallery
 from kyara.identify.judge import Rule
@@ -39,7 +40,7 @@ class Answer:
         character: a name of the gallery or one that was said, `unknown`, or None for a picture
             that failed or is to be ignored.
         ranked: the most similar characters, best first, also where the answer is unknown;
-            none that was ruled out.
+            none that was ruled out, or that another figure in the picture is.
         references: for each of `ranked`, its references that are most like the detection.
         detection: what was looked at; None for a picture that failed.
         error: why the picture failed.
@@ -122,29 +123,35 @@ def answers_by_picture(
     rule = (choose_judge(encoder) if rule is None else rule).fitted(gallery)
     for block in _blocks(pictures):
         probes = np.concatenate([picture.embeddings for picture in block])
-        scores = iter(rule.judge.scores(probes, gallery))
+        scores = rule.judge.scores(probes, gallery)
+        begin = 0
         for picture in block:
             if picture.digest is None or not picture.detections:
                 yield [Answer(picture.path, picture.digest, None, error=picture.error)]
                 continue
+            own = scores[begin : begin + len(picture.detections)]
+            begin += len(own)
+            said = said_of(picture.digest, picture.detections)
             figures = zip(
                 picture.detections,
                 picture.embeddings,
-                said_of(picture.digest, picture.detections),
+                own,
+                said,
+                _ruled_out(own, gallery, rule, said),
                 strict=True,
             )
             answers = []
-            for detection, probe, said in figures:
-                kept = _kept(next(scores), gallery, rule, top, said)
+            for detection, probe, row, word, binding in figures:
+                kept = _kept(row, gallery, rule, top, binding)
                 answers.append(
                     Answer(
                         picture.path,
                         picture.digest,
-                        _decided(kept, rule.threshold, said),
+                        _decided(kept, rule.threshold, word),
                         kept,
                         nearest_references(probe, kept, gallery, encoder, nearest),
                         detection,
-                        said=said,
+                        said=word,
                     )
                 )
             yield answers
@@ -161,6 +168,29 @@ def _blocks(pictures: Iterable[EmbeddedPicture]) -> Iterator[list[EmbeddedPictur
             block = []
     if block:
         yield block
+
+
+def _ruled_out(
+    scores: FloatArray, gallery: Gallery, rule: Rule, said: Sequence[Said]
+) -> Sequence[Said]:
+    """What was said of the figures (k) of a picture with scores (k, c), and whom each of them
+    is not because another is."""
+    open_ones = [n for n, word in enumerate(said) if word.character is None and not word.ignored]
+    if rule.twins or len(said) == 1 or not open_ones:
+        return said
+    named = {word.character for word in said if word.character is not None}
+    possible = scores[open_ones]  # a copy
+    for row, n in zip(possible, open_ones, strict=True):
+        out = (gallery.index(name) for name in named | said[n].rejected)
+        row[[place for place in out if place is not None]] = -np.inf
+    binding = list(said)
+    chosen = assign(possible, rule.threshold).tolist()
+    for n, own in zip(open_ones, chosen, strict=True):
+        if own == NOBODY and rule.threshold is None:
+            continue  # there are fewer characters than figures, and a name is wanted all the same
+        others = {gallery.characters[other] for other in chosen if other not in (own, NOBODY)}
+        binding[n] = replace(said[n], rejected=said[n].rejected | named | others)
+    return binding
 
 
 def _kept(

@@ -59,6 +59,7 @@ def choose_judge(
     always_name: bool = False,
     own: OwnCalibration | None = None,
     adapt: bool = True,
+    twins: bool = False,
 ) -> Rule:
     """How it is decided who is in a picture: as users get it, but for what is asked.
 
@@ -71,6 +72,7 @@ def choose_judge(
         own: thresholds for one's own characters, at 10 % of the strangers by default.
         adapt: whether the rule is to be fitted to the pictures that it is for, where the model
             can: not with `own`, whose thresholds were measured without.
+        twins: whether one picture may hold the same character twice.
 
     Raises:
         UsageError: what is asked does not go together, or the model does not have it.
@@ -83,21 +85,21 @@ def choose_judge(
         )
     judge = _judge_for(encoder, name, threshold, own)
     if own is not None and not always_name and threshold is None:
-        return Rule(judge, own.thresholds.at(at_fpir or DEFAULT_FPIR))
+        return Rule(judge, own.thresholds.at(at_fpir or DEFAULT_FPIR), twins=twins)
     adapts = None
     if adapt and own is None and isinstance(judge, Plda):
         adapts = adaptation_of(encoder, judge, at_fpir)
     if always_name:
-        return Rule(judge, None, adapts)
+        return Rule(judge, None, adapts, twins=twins)
     if threshold is not None:
-        return Rule(judge, threshold, adapts)
+        return Rule(judge, threshold, adapts, twins=twins)
     least = judge.threshold(at_fpir)
     if at_fpir is not None and least is None:
         if name is None:
             raise _no_open_set(encoder)
         hint = "--at-fpr is for --mode plda, or with --calibration"
         raise UsageError(f"the judge {judge.name} has no thresholds by rate", hint=hint)
-    return Rule(judge, least, adapts)
+    return Rule(judge, least, adapts, twins=twins)
 
 
 def _judge_for(

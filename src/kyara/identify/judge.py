@@ -88,12 +88,14 @@ class Rule:
         threshold: a best score below it means unknown; None: there is always a name.
         adapts: how it is fitted to the user's pictures; None: it is used as it is.
         domain: what it was fitted to, if it was.
+        twins: one picture may hold the same character twice, as the panels of a page do.
     """
 
     judge: Judge
     threshold: float | None = None
     adapts: Adapts | None = None
     domain: Domain | None = None
+    twins: bool = False
 
     def fitted(self, gallery: Gallery, pictures: FloatArray | None = None) -> Rule:
         """This rule for a gallery and for pictures (n, d) of whatever characters, in any order;

@@ -28,7 +28,7 @@ from kyara.organise.plan import Action
 from kyara.pictures.source import PictureLike, several
 from kyara.plugins.discover import DEFAULT_PLUGIN, open_detector, open_encoder
 from kyara.runtime.device import parse_device
-from kyara.sorting import SortRequest, SortResult, sort_pictures
+from kyara.sorting import Several, SortRequest, SortResult, sort_pictures
 from kyara.types import FloatArray, Verification
 
 __all__ = ["CastLike", "Identifier", "Model", "sort"]
@@ -107,13 +107,14 @@ class Model:
         at_fpir: float | None = None,
         always_name: bool = False,
         adapt: bool = True,
+        twins: bool = False,
     ) -> Identifier:
         """The characters to identify against.
 
         Args:
             characters: see `CastLike`.
-            judge, threshold, at_fpir, always_name, adapt: as the options of `kyara identify`; see
-                `kyara.choose_judge`.
+            judge, threshold, at_fpir, always_name, adapt, twins: as the options of
+                `kyara identify`; see `kyara.choose_judge`.
 
         Raises:
             UsageError: a character has no usable picture, or there are none.
@@ -125,6 +126,7 @@ class Model:
             at_fpir=at_fpir,
             always_name=always_name,
             adapt=adapt,
+            twins=twins,
         )
         return Identifier(self, self._embedded(characters), rule)
 
@@ -217,6 +219,7 @@ def sort(
     out: str | os.PathLike[str],
     *,
     action: str = "copy",
+    several: str = "each",
     dry_run: bool = False,
 ) -> SortResult:
     """Sort the pictures of a folder into one folder per character, as `kyara sort` does.
@@ -224,6 +227,8 @@ def sort(
     Args:
         characters: a gallery (`Model.gallery`), or a library.
         action: `copy`, `move`, `link` or `symlink`.
+        several: where a picture of several characters goes: to `each` of them, to the `first`, the
+            most certain one, or to a `folder` for the group.
         dry_run: only say what would be done.
 
     Raises:
@@ -231,7 +236,13 @@ def sort(
         OutputError: the journal cannot be begun; nothing was done.
     """
     request = SortRequest(
-        Path(inbox), characters.references, Path(out), characters.rule, Action(action), dry_run
+        Path(inbox),
+        characters.references,
+        Path(out),
+        characters.rule,
+        Action(action),
+        Several(several),
+        dry_run=dry_run,
     )
     model = characters.model
     return sort_pictures(request, model.encoder, cache=model.cache)
