@@ -120,7 +120,7 @@ def run_process(
         capture_output=True,
         preexec_fn=before,
         env={**os.environ, **environment},
-        timeout=60,
+        timeout=300,
         check=False,
     )
     decoded = (stream.decode("utf-8", "surrogateescape") for stream in (ran.stdout, ran.stderr))

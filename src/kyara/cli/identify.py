@@ -5,13 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from kyara.cli.console import figure_cell, print_table, progress
 from kyara.cli.main import EXIT_INTERRUPTED
-from kyara.cli.options import ModelOptions, model_options, report_skipped
+from kyara.cli.options import PATH, ModelOptions, model_options, report_skipped
 from kyara.cli.outputs import OutputOptions, output_options
 from kyara.cli.references import CAST_HELP, ReferenceOptions, reference_options, say_adapted
 from kyara.errors import KyaraError, UsageError, printable
@@ -29,6 +30,7 @@ EXAMPLE = """
 Examples:
     kyara identify picture.png --refs cast
     kyara identify inbox --library cast.kyara
+    kyara identify page.png --refs cast --draw who.png
     find . -name '*.png' -print0 | kyara identify - -0 --refs cast --json
     kyara identify inbox --refs cast --json | jq -r 'select(.margin < 0.1) | .path'
 """
@@ -56,6 +58,14 @@ Examples:
 @click.option("-0", "--null", "nul", is_flag=True, help="Paths on stdin end with NUL, not lines.")
 @click.option("--json", "form", flag_value="json", help="One JSON object per detection and line.")
 @click.option("--csv", "form", flag_value="csv", help="CSV, one row per detection.")
+@click.option(
+    "--draw",
+    "drawn",
+    metavar="FILE",
+    type=PATH,
+    help="Also write the picture to FILE (.png, .jpg, .webp) with a frame around each figure, and "
+    "who it is; of several pictures, each into FILE as a new folder.",
+)
 @output_options
 @model_options
 def command(
@@ -65,6 +75,7 @@ def command(
     nearest: int,
     nul: bool,
     form: str | None,
+    drawn: Path | None,
     outputs: OutputOptions,
     model: ModelOptions,
 ) -> int:
@@ -91,13 +102,14 @@ def command(
     problems: list[KyaraError] = []
     with references.opened(model) as (cast, encoder), model.cache() as cache:
         rule = references.rule(encoder)
-        begun = outputs.begin(encoder.id)
+        begun = outputs.begin(encoder.id, drawn)
         known = cast.embedded(encoder, cache, progress)
         batches = asked_for(pictures, nul=nul, skip=known.folders, complain=problems.append)
         stream: Rule | None = None
         try:
             for number, batch in enumerate(batches):
                 paths = [one.path for one in batch]
+                begun.expect(several=listed or len(batch) > 1)
                 embedded: Iterable[EmbeddedPicture]
                 embedded = embed_pictures(paths, encoder, detector=known.detector, cache=cache)
                 if number == 0 and named and rule.adapts is not None:

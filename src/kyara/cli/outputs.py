@@ -1,4 +1,4 @@
-"""Taking answers elsewhere: the sidecars and the report of `sort` and `identify`."""
+"""Taking answers elsewhere: sidecars, the report, drawings, for `sort` and `identify`."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from kyara.cli.options import EXIT_SKIPPED, PATH
 
 if TYPE_CHECKING:
     from kyara.identify.answer import Answer
+    from kyara.results.drawing import Drawings
     from kyara.results.report import Answered
 
 __all__ = ["OutputOptions", "Outputs", "output_options"]
@@ -27,13 +28,16 @@ class OutputOptions:
     sidecars: tuple[str, ...] = ()
     report: Path | None = None
 
-    def begin(self, encoder_id: str) -> Outputs:
+    def begin(self, encoder_id: str, drawn: Path | None = None) -> Outputs:
         """What writes them.
 
+        Args:
+            drawn: where pictures go with the answers drawn into them, if they are wanted.
+
         Raises:
-            UsageError: the report cannot go there.
+            UsageError: the report or the pictures cannot go there.
         """
-        return Outputs(self, encoder_id)
+        return Outputs(self, encoder_id, drawn)
 
 
 output_options = option_group(
@@ -61,10 +65,10 @@ class Outputs:
     """Writes what was asked for, as answers come, and at the end.
 
     Raises:
-        UsageError: the report cannot go there.
+        UsageError: the report or the pictures cannot go there.
     """
 
-    def __init__(self, options: OutputOptions, encoder_id: str) -> None:
+    def __init__(self, options: OutputOptions, encoder_id: str, drawn: Path | None = None) -> None:
         if options.report is not None:
             from kyara.results.report import check_report_place
 
@@ -75,6 +79,21 @@ class Outputs:
         self._answered: list[Answered] = []
         self._written = 0
         self._kept: list[str] = []
+        self._drawings: Drawings | None = None
+        if drawn is not None:
+            from kyara.results.drawing import Drawings
+
+            self._drawings = Drawings(drawn)
+
+    def expect(self, *, several: bool) -> None:
+        """Told before pictures come whether there may be more than one.
+
+        Raises:
+            UsageError: what is drawn cannot go where it was to go.
+            OutputError: the folder for it cannot be made.
+        """
+        if self._drawings is not None:
+            self._drawings.begin(several=several)
 
     def add(
         self,
@@ -97,6 +116,8 @@ class Outputs:
 
             places = lie_at or [lies_at] * len(answers)
             self._answered += map(Answered, answers, places)
+        if self._drawings is not None:
+            self._drawings.add(answers, lies_at)
 
     def finish(self) -> int:
         """Write the report, and say what was written; returns the exit code.
@@ -115,9 +136,10 @@ class Outputs:
             click.echo(f"kyara: the report is {printable(str(self._report))}", err=True)
         if self._sidecars:
             click.echo(f"kyara: {self._written} sidecars written", err=True)
-        for line in self._kept:
+        problems = [] if self._drawings is None else self._drawings.problems
+        for line in [*self._kept, *map(str, problems)]:
             click.echo(f"kyara: {line}", err=True)
-        return EXIT_SKIPPED if self._kept else 0
+        return EXIT_SKIPPED if self._kept or problems else 0
 
     def _write_sidecars(self, answers: Sequence[Answer], lies_at: Path) -> None:
         from kyara.errors import KyaraError
