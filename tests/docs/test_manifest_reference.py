@@ -21,6 +21,7 @@ TABLES = {
     "metric": manifest.MetricSpec,
     "training": manifest.TrainingSpec,
     "calibration": manifest.CalibrationSpec,
+    "grouping": manifest.GroupingSpec,
     "open_set": manifest.OpenSetSpec,
 }
 OF_A_DETECTOR = {

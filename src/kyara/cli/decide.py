@@ -86,35 +86,56 @@ def _box(function: F) -> F:
     )(function)
 
 
+def _pictures_or_group(function: F) -> F:
+    """Hands over paths, or the number of a group in their place."""
+    return click.argument("pictures", nargs=-1, type=PATH)(
+        click.option(
+            "--group",
+            metavar="N",
+            type=click.IntRange(min=1),
+            help="In the place of PICTURES: the figures of a group of `kyara group`.",
+        )(function)
+    )
+
+
 CONFIRM_EXAMPLE = """
 \b
 Examples:
     kyara decide confirm a.png b.png --character Yang_Wenli --library cast.kyara
     kyara decide confirm page.png --box 40,12,210,198 --character Reinhard
+    kyara decide confirm --group 3 --character Reinhard
 """
 
 
 @command.command("confirm", epilog=CONFIRM_EXAMPLE)
-@_pictures
+@_pictures_or_group
 @click.option("--character", metavar="NAME", required=True, help="Whom the pictures show.")
 @_box
 @_library
 @_json
 def confirm(
-    pictures: tuple[Path, ...], character: str, box: Box | None, library: Path, as_json: bool
+    pictures: tuple[Path, ...],
+    group: int | None,
+    character: str,
+    box: Box | None,
+    library: Path,
+    as_json: bool,
 ) -> int:
     """PICTURES show this character. They become its references.
 
     A character that nobody has heard of is a new one. Of a picture with several figures --box
-    says which one it is.
+    says which one it is. Of a group, what was spoken of otherwise since is left out.
     """
     from kyara.library import spoken
     from kyara.library.store import Library
 
-    paths = _named(pictures, box)
+    paths = _named(pictures, box, group)
     with Library.open(library, write=True) as opened:
         opening = partial(_encoder_and_cache, opened)
-        said = spoken.confirm(opened, paths, character, opening, box=box)
+        if group is not None:
+            said = spoken.confirm_group(opened, group, character)
+        else:
+            said = spoken.confirm(opened, paths, character, opening, box=box)
     return _report(said, as_json)
 
 
@@ -126,21 +147,29 @@ Example:
 
 
 @command.command("reject", epilog=REJECT_EXAMPLE)
-@_pictures
+@_pictures_or_group
 @click.option("--character", metavar="NAME", required=True, help="Whom they do not show.")
 @_box
 @_library
 @_json
 def reject(
-    pictures: tuple[Path, ...], character: str, box: Box | None, library: Path, as_json: bool
+    pictures: tuple[Path, ...],
+    group: int | None,
+    character: str,
+    box: Box | None,
+    library: Path,
+    as_json: bool,
 ) -> int:
     """PICTURES do not show this character, whatever a model finds, now and later."""
     from kyara.library import spoken
     from kyara.library.store import Library
 
-    paths = _named(pictures, box)
+    paths = _named(pictures, box, group)
     with Library.open(library, write=True) as opened:
-        said = spoken.reject(opened, paths, character, box=box)
+        if group is not None:
+            said = spoken.reject_group(opened, group, character)
+        else:
+            said = spoken.reject(opened, paths, character, box=box)
     return _report(said, as_json)
 
 
@@ -152,11 +181,17 @@ Example:
 
 
 @command.command("ignore", epilog=IGNORE_EXAMPLE)
-@_pictures
+@_pictures_or_group
 @_box
 @_library
 @_json
-def ignore(pictures: tuple[Path, ...], box: Box | None, library: Path, as_json: bool) -> int:
+def ignore(
+    pictures: tuple[Path, ...],
+    group: int | None,
+    box: Box | None,
+    library: Path,
+    as_json: bool,
+) -> int:
     """Leave PICTURES alone: they are no references, and `sort` does not touch them.
 
     Of a picture in which one figure is ignored, `sort` still goes by the others.
@@ -164,9 +199,12 @@ def ignore(pictures: tuple[Path, ...], box: Box | None, library: Path, as_json: 
     from kyara.library import spoken
     from kyara.library.store import Library
 
-    paths = _named(pictures, box)
+    paths = _named(pictures, box, group)
     with Library.open(library, write=True) as opened:
-        said = spoken.ignore(opened, paths, box=box)
+        if group is not None:
+            said = spoken.ignore_group(opened, group)
+        else:
+            said = spoken.ignore(opened, paths, box=box)
     return _report(said, as_json)
 
 
@@ -294,10 +332,16 @@ def log(library: Path, as_json: bool) -> None:
     print_table(columns, (cells(decision) for decision in decisions))
 
 
-def _named(pictures: Sequence[Path], box: Box | None) -> list[Path]:
-    """The pictures that are meant: files, and those in folders."""
+def _named(pictures: Sequence[Path], box: Box | None, group: int | None = None) -> list[Path]:
+    """The pictures that are meant: files, and those in folders; none where a group is."""
     from kyara.pictures.find import find_pictures
 
+    if group is not None:
+        if pictures or box is not None:
+            raise click.UsageError("--group stands in the place of PICTURES and --box")
+        return []
+    if not pictures:
+        raise click.UsageError("name PICTURES, or a --group")
     paths = find_pictures(pictures)
     if box is not None and len(paths) != 1:
         raise click.UsageError(f"--box is about one picture; {len(paths)} were named")

@@ -17,6 +17,7 @@ COMMANDS = {
     "compare": "Do two pictures show the same character?",
     "identify": "Who is drawn in these pictures?",
     "sort": "Sort a folder of pictures by character.",
+    "group": "Who is in a heap of pictures that have no names?",
     "apply": "Carry out a plan that `kyara sort --plan` wrote.",
     "undo": "Put everything back as it was before a sort.",
     "library": "Remember pictures, characters and decisions in one file.",

@@ -17,7 +17,7 @@ from kyara.library.decisions import check_character_name
 from kyara.library.figures import figures_of, of_detector, said_of_figures
 from kyara.types import Box, Detection, FloatArray, as_embeddings
 
-__all__ = ["References", "read_others", "read_references"]
+__all__ = ["SHOWN", "References", "read_others", "read_references", "singled_out", "vectors_of"]
 
 _ROWS = 4096
 
@@ -60,15 +60,15 @@ def read_references(database: Database, dimension: int) -> References:
     """
     for (name,) in database.rows("SELECT name FROM characters"):
         check_character_name(name, database.path)
-    singled_out = (json.dumps(_singled_out(database)),)
-    count = database.row(f"{_SHOWN} SELECT COUNT(*) {_FROM}", singled_out)[0]
+    singled = (json.dumps(singled_out(database)),)
+    count = database.row(f"{SHOWN} SELECT COUNT(*) {_FROM}", singled)[0]
     embeddings = np.empty((count, dimension), dtype=np.float32)
     boxes = np.empty((count, 4), dtype=np.float64)
     columns: list[tuple[object, ...]] = []
-    query = f"{_SHOWN} SELECT {_COLUMNS}, vector {_FROM} ORDER BY shown.name, p.id, d.id"
-    for rows in database.chunks(query, singled_out, _ROWS):
+    query = f"{SHOWN} SELECT {_COLUMNS}, vector {_FROM} ORDER BY shown.name, p.id, d.id"
+    for rows in database.chunks(query, singled, _ROWS):
         block = slice(len(columns), len(columns) + len(rows))
-        embeddings[block] = _vectors(database, [row[-1] for row in rows], dimension)
+        embeddings[block] = vectors_of(database, [row[-1] for row in rows], dimension)
         boxes[block] = [row[6:10] for row in rows]
         columns += [row[:6] for row in rows]
     names, digests, paths, files, kinds, scores = (
@@ -93,16 +93,21 @@ def read_others(database: Database, dimension: int) -> FloatArray:
         DataError: an embedding is not as it should be.
     """
     query = (
-        f"{_SHOWN} SELECT vector FROM embeddings WHERE encoder = (SELECT encoder FROM library)"
+        f"{SHOWN} SELECT vector FROM embeddings WHERE encoder = (SELECT encoder FROM library)"
         " AND detection NOT IN (SELECT detection FROM shown) ORDER BY detection"
     )
     parts = [np.empty((0, dimension), dtype=np.float32)]
-    for rows in database.chunks(query, (json.dumps(_singled_out(database)),), _ROWS):
-        parts.append(_vectors(database, [row[0] for row in rows], dimension))
+    for rows in database.chunks(query, (json.dumps(singled_out(database)),), _ROWS):
+        parts.append(vectors_of(database, [row[0] for row in rows], dimension))
     return _checked(np.concatenate(parts), database)
 
 
-def _vectors(database: Database, stored: Sequence[bytes], dimension: int) -> FloatArray:
+def vectors_of(database: Database, stored: Sequence[bytes], dimension: int) -> FloatArray:
+    """Embeddings (n, d) as they are stored.
+
+    Raises:
+        DataError: one has another length.
+    """
     vectors = b"".join(stored)
     if len(vectors) != 4 * dimension * len(stored):
         raise DataError(
@@ -122,7 +127,7 @@ def _checked(embeddings: FloatArray, database: Database) -> FloatArray:
         raise DataError(what, where=database.path, hint=hint) from error
 
 
-def _singled_out(database: Database) -> list[tuple[int, str]]:
+def singled_out(database: Database) -> list[tuple[int, str]]:
     """Where something was said of single figures: ids of the detections that show a character,
     with its name. They are few, and to match boxes takes more than SQL."""
     shown = []
@@ -140,13 +145,15 @@ def _singled_out(database: Database) -> list[tuple[int, str]]:
 _WITH_BOXES = (
     "SELECT digest FROM said WHERE box <> '' UNION SELECT digest FROM rejections WHERE box <> ''"
 )
-_SHOWN = (
+SHOWN = (
     "WITH shown (detection, name) AS (SELECT d.id, c.name FROM said s"
     " JOIN characters c ON c.id = s.character JOIN pictures p ON p.digest = s.digest"
     f" JOIN detections d ON d.picture = p.id WHERE {of_detector('d')}"
     f" AND s.digest NOT IN ({_WITH_BOXES}) UNION ALL"
     " SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?1))"
 )
+"""Begins a query with the table `shown`: the detections that are references, and of whom. It takes
+what `singled_out` returns, as JSON."""
 _FROM = (
     "FROM shown JOIN detections d ON d.id = shown.detection JOIN pictures p ON p.id = d.picture"
     " JOIN embeddings e ON e.detection = d.id WHERE e.encoder = (SELECT encoder FROM library)"

@@ -127,7 +127,18 @@ _SEVERAL_FIGURES = (
     "CREATE INDEX rejections_by_character ON rejections (character)",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _SEVERAL_FIGURES)
+_GROUPS = (
+    # What `kyara group` found last. A number never means another group: AUTOINCREMENT sees to it.
+    "CREATE TABLE groups (number INTEGER PRIMARY KEY AUTOINCREMENT)",
+    """CREATE TABLE grouped (
+    digest BLOB NOT NULL, box TEXT NOT NULL,
+    number INTEGER NOT NULL REFERENCES groups (number) ON DELETE CASCADE,
+    PRIMARY KEY (digest, box)
+) WITHOUT ROWID""",
+    "CREATE INDEX grouped_by_number ON grouped (number)",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _SEVERAL_FIGURES, _GROUPS)
 """What leads from each version to the next; from nothing to version 1 is the first."""
 
 VERSION = len(MIGRATIONS)

@@ -10,11 +10,22 @@ from kyara.errors import PictureError, UsageError
 from kyara.library.figures import as_text, nearest_figure
 from kyara.library.learn import Learned, Opening, digests_at, learn
 from kyara.library.log import Decision
-from kyara.library.said import Subject
+from kyara.library.said import Said, Subject
 from kyara.library.store import Library
-from kyara.types import Box, Progress, silent
+from kyara.library.unnamed import members
+from kyara.types import Box, Detection, Progress, silent
 
-__all__ = ["Spoken", "confirm", "figure_at", "ignore", "reject", "split"]
+__all__ = [
+    "Spoken",
+    "confirm",
+    "confirm_group",
+    "figure_at",
+    "ignore",
+    "ignore_group",
+    "reject",
+    "reject_group",
+    "split",
+]
 
 
 @dataclass(frozen=True)
@@ -60,6 +71,62 @@ def confirm(
     return _say(
         library, learned, box, lambda subjects: library.decisions.confirm(subjects, character)
     )
+
+
+def confirm_group(library: Library, number: int, character: str) -> Spoken:
+    """The figures of a group, as `kyara group` numbered them, show the character; but for those
+    that were spoken of since, or that were said not to show it.
+
+    Raises:
+        UsageError: nobody can be called so, or there is no such group.
+        OutputError: the library was opened for reading only.
+    """
+    open_ones = [
+        subject
+        for subject, said in _group(library, number)
+        if said.character is None and not said.ignored and character not in said.rejected
+    ]
+    if not open_ones:
+        raise UsageError(f"of every figure in group {number} something else was said")
+    return Spoken(library.decisions.confirm(open_ones, character), len(open_ones), ())
+
+
+def reject_group(library: Library, number: int, character: str) -> Spoken:
+    """None of the figures of a group shows the character; see `confirm_group`.
+
+    Raises:
+        UsageError: there is no such character, or group.
+        OutputError: the library was opened for reading only.
+    """
+    open_ones = [subject for subject, said in _group(library, number) if said.character is None]
+    if not open_ones:
+        raise UsageError(f"every figure in group {number} has a name by now")
+    return Spoken(library.decisions.reject(open_ones, character), len(open_ones), ())
+
+
+def ignore_group(library: Library, number: int) -> Spoken:
+    """The figures of a group are to be left alone; see `confirm_group`.
+
+    Raises:
+        UsageError: there is no such group.
+        OutputError: the library was opened for reading only.
+    """
+    open_ones = [subject for subject, said in _group(library, number) if said.character is None]
+    if not open_ones:
+        raise UsageError(f"every figure in group {number} has a name by now")
+    return Spoken(library.decisions.ignore(open_ones), len(open_ones), ())
+
+
+def _group(library: Library, number: int) -> list[tuple[Subject, Said]]:
+    """The figures of a group, and what has been said of each."""
+    found = []
+    for subject in members(library.database, number):
+        if subject.box is None:
+            found.append((subject, library.said(subject.digest)))
+        else:
+            detection = Detection(subject.box, "figure")
+            found.append((subject, library.said_of(subject.digest, [detection])[0]))
+    return found
 
 
 def reject(

@@ -13,6 +13,7 @@ __all__ = [
     "CalibrationSpec",
     "Channel",
     "EmbeddingSpec",
+    "GroupingSpec",
     "InputSpec",
     "Logistic",
     "Manifest",
@@ -244,6 +245,20 @@ class OpenSetSpec(Table, kw_only=True, frozen=True, forbid_unknown_fields=True):
         return Thresholds((0.01, 0.05, 0.1), (self.at_1, self.at_5, self.at_10))
 
 
+class GroupingSpec(Table, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """`[grouping]`: how alike pictures are that `kyara group` puts together.
+
+    Attributes:
+        similarity: the cosine of two embeddings, as seen from the centre of their heap, from which
+            on they are neighbours.
+        measured_on, date: on what and when it was chosen.
+    """
+
+    similarity: Annotated[float, msgspec.Meta(gt=-1, lt=1)]
+    measured_on: str
+    date: str
+
+
 class Manifest(Table, kw_only=True, frozen=True, forbid_unknown_fields=True):
     """The whole of `plugin.toml`."""
 
@@ -255,3 +270,4 @@ class Manifest(Table, kw_only=True, frozen=True, forbid_unknown_fields=True):
     training: TrainingSpec = TrainingSpec()
     calibration: CalibrationSpec | None = None
     open_set: OpenSetSpec | None = None
+    grouping: GroupingSpec | None = None

@@ -24,6 +24,7 @@ __all__ = [
     "detection_row",
     "json_line",
     "row_of",
+    "safe_cell",
     "write_csv",
     "write_json_lines",
 ]
@@ -206,10 +207,11 @@ def csv_line(row: DetectionRow) -> str:
 def _cells(row: PictureRow | DetectionRow, columns: Sequence[str]) -> Iterator[str | float | None]:
     cells = asdict(row)
     cells |= dict(zip(EDGES, row.box or (None,) * 4, strict=True))
-    return (_cell(cells[name]) for name in columns)
+    return (safe_cell(cells[name]) for name in columns)
 
 
-def _cell(value: str | float | None) -> str | float | None:
+def safe_cell(value: str | float | None) -> str | float | None:
+    """The value of a cell of CSV, as `write_csv` writes it."""
     if isinstance(value, str):
         text = value.encode("utf-8", "backslashreplace").decode()
         safe = "".join(_escaped(char) if _is_control(char) else char for char in text)
