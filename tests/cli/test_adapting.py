@@ -145,6 +145,33 @@ def test_a_library_lends_its_pictures_without_a_name(
     np.testing.assert_allclose(np.linalg.norm(others, axis=1), 1.0, atol=1e-5)
 
 
+def test_compare_judges_as_the_library_s_pictures_are_drawn(
+    kyara: Kyara, fitted: Path, cast: Path, inbox: Path
+) -> None:
+    path = inbox.parent / "cast.kyara"
+    assert kyara("library", "create", path, "--plugin", fitted).code == 0
+    empty = kyara("compare", *list(inbox.iterdir())[:2], "--library", path, "--json")
+    assert "adapted_to" not in empty.json()
+    assert kyara("library", "add", path, cast, "--cast").code == 0
+    assert kyara("library", "add", path, inbox).code == 0
+    one = next(inbox.iterdir())
+    call = ["compare", one, "--library", path, "--json"]
+    ran, as_it_is = kyara(*call), kyara(*call, "--no-adapt")
+    found, before = ran.json(), as_it_is.json()
+    assert "kyara: adapted to the references and 21 pictures" in ran.err
+    assert found["adapted_to"] == 21
+    assert "adapted_to" not in before
+    assert "adapted" not in as_it_is.err
+    assert found["scores"] == before["scores"]
+    chances = np.array(found["probabilities"])
+    np.testing.assert_allclose(chances, chances.T, atol=1e-3)
+    assert (chances != np.array(before["probabilities"])).any()
+    (name, *_) = sorted(folder.name for folder in cast.iterdir())
+    some = kyara(*call, "--character", name).json()
+    rows = [found["pictures"].index(picture) for picture in some["pictures"]]
+    np.testing.assert_allclose(some["probabilities"], chances[np.ix_(rows, rows)], atol=1e-3)
+
+
 def test_thresholds_of_one_s_own_stay_as_they_were_measured(
     kyara: Kyara, fitted: Path, cast: Path, inbox: Path
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -12,6 +13,7 @@ import click
 
 from kyara.cli.console import progress
 from kyara.cli.options import PATH, ModelOptions, model_options, report_skipped
+from kyara.cli.references import say_adapted
 from kyara.errors import UsageError
 from kyara.files import is_folder
 
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from kyara.detect import Detector
     from kyara.encode.encoder import Encoder
     from kyara.encode.pipeline import EmbeddedPicture
+    from kyara.identify.judge import Rule
+    from kyara.identify.references import EmbeddedReferences
     from kyara.types import FloatArray, PixelArray, Verification
 
 EXAMPLE = """
@@ -44,9 +48,15 @@ Examples:
     "--library",
     metavar="FILE",
     type=PATH,
-    help="Compare with the references of this library as well.",
+    help="Compare with the references of this library as well, and judge as its pictures are "
+    "drawn.",
 )
 @click.option("--character", metavar="NAME", help="Only with those of this character.")
+@click.option(
+    "--no-adapt",
+    is_flag=True,
+    help="Judge as the model was calibrated, and do not fit that to the library's pictures.",
+)
 @model_options
 def command(
     pictures: tuple[Path, ...],
@@ -54,6 +64,7 @@ def command(
     explain: Path | None,
     library: Path | None,
     character: str | None,
+    no_adapt: bool,
     model: ModelOptions,
 ) -> int:
     """Do these PICTURES show the same character?
@@ -62,6 +73,8 @@ def command(
 
     Two pictures give a score (higher is more alike), the probability that both show the same
     character, and a verdict. More give the matrix of every picture against every other.
+
+    With a library the probability is fitted to how its pictures are drawn, if the model can.
 
     --explain hides a part of one picture after the other, and shows where that makes the two
     less alike (occlusion sensitivity). It takes a few seconds.
@@ -73,30 +86,28 @@ def command(
         raise click.UsageError("--character is about a library: give --library as well")
     if library is not None and explain is not None:
         raise click.UsageError("--explain and --library exclude each other")
-    references: list[EmbeddedPicture] = []
-    if library is None:
-        encoder, finder = model.encoder(), model.detector()
-    else:
-        encoder, finder, references = _from_library(library, character, model)
+    known = _known(library, character, model)
+    encoder, finder = known.encoder, known.finder
     paths = _named(pictures, find_pictures(pictures))
-    if len(paths) + len(references) < 2:
+    if len(paths) + len(known.pictures) < 2:
         raise UsageError("two pictures or more are needed", hint="kyara compare a.png b.png")
     if explain is not None:
         _check_explainable(explain, paths)
     with model.cache() as cache:
         embedded = list(embed_pictures(paths, encoder, detector=finder, cache=cache))
-    usable = [picture for picture in embedded if picture.error is None]
-    usable += references if usable else []
+    given = [picture for picture in embedded if picture.error is None]
+    usable = [*given, *known.pictures] if given else []
     failed = [str(picture.error) for picture in embedded if picture.error is not None]
     if len(usable) < 2:
         report_skipped(failed, len(paths))
         return 1
+    rule = None if no_adapt else _fitted(known, given)
     best = _best_pairs(usable, encoder)
-    matrix = _verify_all(best, encoder)
+    matrix = _verify_all(best, encoder, _odds(best, usable, rule))
     if explain is not None:
         _explain(explain, usable, best[0][1], matrix[0][1], (encoder, finder))
     if as_json:
-        click.echo(json.dumps(_as_json(usable, best, matrix, encoder, explain)))
+        click.echo(json.dumps(_as_json(usable, best, matrix, encoder, rule, explain)))
     elif len(usable) == 2:
         _print_pair(matrix[0][1])
     else:
@@ -104,30 +115,48 @@ def command(
     return report_skipped(failed, len(paths))
 
 
-def _from_library(
-    path: Path, character: str | None, model: ModelOptions
-) -> tuple[Encoder, Detector, list[EmbeddedPicture]]:
+@dataclass(frozen=True)
+class _Known:
+    """What the pictures are compared by, and what of a library beside them.
+
+    Attributes:
+        pictures: the library's references to compare with.
+        references: all of them, and what the library lends.
+    """
+
+    encoder: Encoder
+    finder: Detector
+    pictures: tuple[EmbeddedPicture, ...] = ()
+    references: EmbeddedReferences | None = None
+
+
+def _known(library: Path | None, character: str | None, model: ModelOptions) -> _Known:
+    if library is None:
+        return _Known(model.encoder(), model.detector())
+    return _from_library(library, character, model)
+
+
+def _from_library(path: Path, character: str | None, model: ModelOptions) -> _Known:
     """The encoder and detector of a library, and its references; the pictures are not needed."""
     from kyara.encode.pipeline import EmbeddedPicture
-    from kyara.library.intake import detector_of
+    from kyara.identify.references import LibraryReferences
     from kyara.library.store import Library
 
     with Library.open(path) as library:
         encoder = model.encoder_of(library)
-        detector = detector_of(library, model.chosen_detector())
+        opened = LibraryReferences(library, model.chosen_detector())
+        detector = opened.detector
         name = None if character is None else library.decisions.find(character).name
         found = library.references()
-    return (
-        encoder,
-        detector,
-        [
-            EmbeddedPicture(
-                found.paths[n], found.digests[n], (found.detection(n),), found.embeddings[[n]]
-            )
-            for n, owner in enumerate(found.characters)
-            if name is None or owner == name
-        ],
-    )
+        references = opened.embedded(encoder) if found.characters else None
+    pictures = [
+        EmbeddedPicture(
+            found.paths[n], found.digests[n], (found.detection(n),), found.embeddings[[n]]
+        )
+        for n, owner in enumerate(found.characters)
+        if name is None or owner == name
+    ]
+    return _Known(encoder, detector, tuple(pictures), references)
 
 
 def _named(given: Sequence[Path], found: list[Path]) -> list[Path]:
@@ -159,9 +188,49 @@ def _best_pairs(pictures: Sequence[EmbeddedPicture], encoder: Encoder) -> list[l
     return [[best(scores[one, other]) for other in spans] for one in spans]
 
 
-def _verify_all(pairs: Sequence[Sequence[_Pair]], encoder: Encoder) -> list[list[Verification]]:
-    from kyara.identify.calibration import verify
+def _fitted(known: _Known, pictures: Sequence[EmbeddedPicture]) -> Rule | None:
+    """The judge as fitted to the library and to these pictures, if that can be done; says so."""
+    from kyara.identify.default import choose_judge
 
+    if known.references is None:
+        return None
+    rule = known.references.fit(choose_judge(known.encoder, always_name=True), pictures)
+    say_adapted(rule)
+    return None if rule.domain is None else rule
+
+
+def _odds(
+    pairs: Sequence[Sequence[_Pair]], pictures: Sequence[EmbeddedPicture], rule: Rule | None
+) -> list[list[float]] | None:
+    """Log-odds that the two figures of each pair show the same character, by the adapted judge;
+    None where there is none."""
+    import numpy as np
+
+    from kyara.identify.adapted import Adapted
+    from kyara.identify.pairs import log_odds_of_pairs
+
+    if rule is None or not isinstance(rule.judge, Adapted):
+        return None
+    odds = log_odds_of_pairs(
+        rule.judge, np.concatenate([picture.embeddings for picture in pictures])
+    )
+    begins = np.cumsum([0, *(len(picture.embeddings) for picture in pictures)]).tolist()
+    return [
+        [float(odds[begins[a] + pair.one, begins[b] + pair.other]) for b, pair in enumerate(row)]
+        for a, row in enumerate(pairs)
+    ]
+
+
+def _verify_all(
+    pairs: Sequence[Sequence[_Pair]], encoder: Encoder, odds: list[list[float]] | None
+) -> list[list[Verification]]:
+    from kyara.identify.calibration import verify, verify_by_odds
+
+    if odds is not None:
+        return [
+            [verify_by_odds(pair.score, value) for pair, value in zip(*both, strict=True)]
+            for both in zip(pairs, odds, strict=True)
+        ]
     published = encoder.published_threshold
     return [[verify(pair.score, encoder.calibration, published) for pair in row] for row in pairs]
 
@@ -241,6 +310,7 @@ def _as_json(
     pairs: Sequence[Sequence[_Pair]],
     matrix: list[list[Verification]],
     encoder: Encoder,
+    rule: Rule | None,
     explain: Path | None,
 ) -> dict[str, Any]:
     from kyara.identify.calibration import in_words
@@ -254,6 +324,8 @@ def _as_json(
             for row in matrix
         ],
     }
+    if rule is not None and rule.domain is not None:
+        result["adapted_to"] = rule.domain.pictures
     several = any(len(picture.detections) > 1 for picture in pictures)
     if several:
         result["boxes"] = [[d.box.as_tuple() for d in picture.detections] for picture in pictures]

@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 from kyara.manifest import CalibrationSpec, Logistic
 from kyara.types import Verification
 
-__all__ = ["Aggregated", "curve_for", "in_words", "probability", "verify"]
+__all__ = ["Aggregated", "curve_for", "in_words", "probability", "verify", "verify_by_odds"]
 
 Aggregated: TypeAlias = Literal["any", "avg"]
 """How the scores against references became one; a calibration has curves for both."""
@@ -76,6 +76,12 @@ def verify(
         return Verification(score, None, None if published is None else score >= published)
     pair = calibration.pair
     return Verification(score, probability(score, pair), score >= pair.threshold)
+
+
+def verify_by_odds(score: float, log_odds: float) -> Verification:
+    """The verdict on two detections of that similarity, from the log-odds (natural logarithm)
+    that they show the same character."""
+    return Verification(score, 0.5 * (1.0 + math.tanh(0.5 * log_odds)), log_odds >= 0.0)
 
 
 def in_words(verification: Verification) -> str:
