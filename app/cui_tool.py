@@ -19,6 +19,7 @@ try:
     from kyara.cli.main import run
     from kyara.cli.options import open_cache, report_skipped
     from kyara.cli.sort import report_sorted
+    from kyara.detect import WholePicture
     from kyara.encode.encoder import Encoder
     from kyara.encode.pipeline import embed_pictures
     from kyara.errors import PluginError
@@ -75,13 +76,12 @@ def similarity(model: tuple[Path, int], files: tuple[Path, Path]) -> int:
     """Print the similarity score of two pictures: the higher, the more alike."""
     encoder = _open(model)
     with open_cache(no_cache=False) as cache:
-        a, b = embed_pictures(files, encoder, cache=cache)
+        a, b = embed_pictures(files, encoder, detector=WholePicture(), cache=cache)
     failed = [str(picture.error) for picture in (a, b) if picture.error is not None]
     if failed:
         report_skipped(failed, len(files))
         return 1
-    # Of several figures, the two that are most alike.
-    click.echo(f"{encoder.similarity(a.embeddings, b.embeddings).max().item():.4f}")
+    click.echo(f"{encoder.similarity(a.embeddings, b.embeddings).item():.4f}")
     return 0
 
 
@@ -124,7 +124,8 @@ def classify(
     Nothing is overwritten, and a second run only does what is new. `identify` is another
     word for this command.
     """
-    references = CastReferences(read_cast(enroll_config_fn))
+    # The pictures were always taken whole, whatever finds figures in them elsewhere.
+    references = CastReferences(read_cast(enroll_config_fn), WholePicture())
     encoder = _open(model)
     rule = choose_judge(encoder, JUDGES[mode], always_name=True)
     request = SortRequest(target_dir, references, result_dir, rule)

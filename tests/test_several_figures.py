@@ -177,6 +177,25 @@ def test_with_fewer_characters_than_figures_a_name_is_given_all_the_same(
     assert [row["character"] for row in rows] == ["jade", "jade"]
 
 
+def test_of_a_reference_with_several_figures_the_one_that_is_alike_is_taken(
+    sort: Kyara, folder: Path
+) -> None:
+    pair(folder / "cast" / "ruby" / "two.png", "stranger", "ruby", 3)
+    ran = sort()
+    assert ran.code == 0
+    assert f"two.png: of 2 figures the one at {RIGHT} is taken to be ruby" in ran.err
+    assert files(folder / "out") == EVERYTHING
+    (folder / "cast" / "pals").mkdir()
+    pair(folder / "cast" / "pals" / "0.png", "ruby", "stranger", 7)
+    refused = sort()
+    assert refused.code == 2
+    assert "'pals' has no usable picture" in refused.err
+    assert "its pictures have several figures: add one in which it is alone" in refused.err
+    draw(folder / "cast" / "pals" / "1.png", "stranger", 4)
+    assert sort("--move").code == 0
+    assert files(folder / "out") >= {"pals/who.png", "pals/guest.png"}
+
+
 def test_a_plan_in_a_file_does_the_same(sort: Kyara, kyara: Kyara, folder: Path) -> None:
     before = contents(folder / "inbox")
     assert sort("--move", "--plan", "plan.json").code == 0
@@ -362,17 +381,53 @@ class TestLibrary:
             *("azure/guest.png", "dee/guest.png", "jade/both.png", "jade/twins.png")
         }
 
-    def test_every_figure_of_a_reference_counts(self, kyara: Kyara, folder: Path) -> None:
-        pair(folder / "duo" / "0.png", "azure", "stranger", 5)
-        added = kyara("library", "add", "cast.kyara", "duo", "--character", "duo", "--json").json()
-        assert (added["new"], added["named"]) == (1, 1)
-        assert self.who(kyara, "inbox/who.png") == ["duo"]
+    def test_of_a_reference_with_several_figures_the_one_that_is_alike_counts(
+        self, kyara: Kyara, folder: Path
+    ) -> None:
+        pair(folder / "more" / "0.png", "stranger", "jade", 5)
+        added = kyara("library", "add", "cast.kyara", "more", "--character", "jade")
+        assert added.code == 0
+        assert added.err.splitlines() == [
+            f"kyara: {folder}/more/0.png: of 2 figures the one at {RIGHT} is taken to be jade, "
+            "as it is alike in the other references"
+        ]
+        assert self.who(kyara, "inbox/who.png") == ["unknown"]
+        # Of the picture itself it is the same: the other figure is not jade.
+        assert self.who(kyara, "more/0.png") == ["unknown", "jade"]
+        exported = kyara("library", "export", "cast.kyara", "cast.zip", "--json").json()
+        assert exported["references"] == 10
         assert kyara("library", "update", "cast.kyara", "--json").json()["unchanged"] == 10
-        kyara("decide", "reject", "duo/0.png", "--character", "duo", "--box", RIGHT)
+        self.whole_file_is_sound(kyara)
+
+    def test_a_reference_of_which_it_cannot_be_told_is_none(
+        self, kyara: Kyara, folder: Path
+    ) -> None:
+        picture = pair(folder / "duo" / "0.png", "azure", "stranger", 5)
+        added = kyara("library", "add", "cast.kyara", "duo", "--character", "the duo", "--json")
+        assert added.code == 3
+        assert (added.json()["new"], added.json()["chosen"]) == (1, [])
+        assert added.json()["skipped"] == [
+            f"{picture}: which of 2 figures is the duo cannot be told (kyara decide confirm "
+            f"{picture} --character 'the duo' --box {LEFT} or {RIGHT})"
+        ]
+        assert self.who(kyara, "inbox/who.png") == ["unknown"]
+        say = ("decide", "confirm", "duo/0.png", "--character", "the duo", "--box")
+        assert kyara(*say, RIGHT).code == 0
+        assert self.who(kyara, "inbox/who.png") == ["the duo"]
+        kyara("decide", "reject", "duo/0.png", "--character", "the duo", "--box", RIGHT)
         assert self.who(kyara, "inbox/who.png") == ["unknown"]
         kyara("library", "update", "cast.kyara", "--read-all")
         assert self.who(kyara, "inbox/who.png") == ["unknown"]
         self.whole_file_is_sound(kyara)
+
+    def test_later_references_tell_what_could_not_be_told(self, kyara: Kyara, folder: Path) -> None:
+        pair(folder / "guests" / "0.png", "azure", "stranger", 5)
+        add = ("library", "add", "cast.kyara")
+        assert kyara(*add, "guests", "--character", "guest").code == 3
+        draw(folder / "alone" / "0.png", "stranger", 9)
+        assert kyara(*add, "alone", "--character", "guest").code == 0
+        rows = kyara("identify", "guests/0.png", "--threshold", "0.8", "--json").rows()
+        assert [row["character"] for row in rows] == ["azure", "guest"]
 
     def test_an_export_says_which_figure(
         self, kyara: Kyara, folder: Path, tiny_plugin: Path

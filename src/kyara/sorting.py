@@ -18,7 +18,8 @@ from kyara.files import is_folder
 from kyara.identify.answer import Answer, answer_pictures
 from kyara.identify.default import choose_judge
 from kyara.identify.judge import Rule
-from kyara.identify.references import References
+from kyara.identify.references import EmbeddedReferences, References
+from kyara.library.depicted import SeveralFigures
 from kyara.names import UNKNOWN
 from kyara.organise.apply import apply_plan
 from kyara.organise.plan import Action, Filing, Operation, Plan, Status, make_plan
@@ -74,6 +75,7 @@ class SortResult:
         plan: what was or would be done.
         interrupted: Ctrl-C came; the operations that were not begun are missing in `answers`.
         rule: by which the pictures were judged, fitted to them if it adapts.
+        chosen_references: references with several figures, one of which was taken.
     """
 
     answers: list[tuple[Answer, Operation | None]]
@@ -81,6 +83,7 @@ class SortResult:
     plan: Plan
     interrupted: bool = False
     rule: Rule | None = None
+    chosen_references: tuple[SeveralFigures, ...] = ()
 
     @property
     def operations(self) -> list[Operation]:
@@ -118,7 +121,8 @@ def sort_pictures(
     paths = find_pictures([request.inbox], skip=_passed_over(request))
     if not paths:
         raise UsageError("no pictures are here", where=request.inbox)
-    answers, bad_references, rule = _identify_all(paths, request, encoder, cache, progress)
+    references = request.references.embedded(encoder, cache, progress)
+    answers, rule = _identify_all(paths, request, references, encoder, cache, progress)
     groups = [list(group) for _, group in groupby(answers, key=lambda answer: answer.path)]
     folders = [_folders(group, request.several) for group in groups]
     filings = [
@@ -144,10 +148,11 @@ def sort_pictures(
             for group, its in zip(groups, folders, strict=True)
             for answer in group
         ],
-        bad_references,
+        list(references.failed),
         plan,
         interrupted,
         rule,
+        references.chosen,
     )
 
 
@@ -240,12 +245,12 @@ def _check_places(request: SortRequest) -> None:
 def _identify_all(
     paths: list[Path],
     request: SortRequest,
+    references: EmbeddedReferences,
     encoder: Encoder,
     cache: EmbeddingCache | None,
     progress: Progress,
-) -> tuple[list[Answer], list[PictureError], Rule]:
+) -> tuple[list[Answer], Rule]:
     """All pictures are embedded before the first is judged: the judge is fitted to them."""
-    references = request.references.embedded(encoder, cache, progress)
     embedded = []
     with progress("pictures", len(paths)) as tick:
         for picture in embed_pictures(paths, encoder, detector=references.detector, cache=cache):
@@ -254,4 +259,4 @@ def _identify_all(
     rule = choose_judge(encoder) if request.rule is None else request.rule
     rule = references.fit(rule, embedded)
     answers = answer_pictures(embedded, references.gallery, encoder, rule, said_of=references.said)
-    return list(answers), list(references.failed), rule
+    return list(answers), rule

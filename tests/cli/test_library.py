@@ -17,7 +17,16 @@ from tests.conftest import Ran, draw
 from tests.support import TORN, files, tree
 
 Kyara = Callable[..., Ran]
-MADE = {"unchanged": 0, "changed": 0, "moved": 0, "copied": 0, "gone": 0, "embedded": 0, "kept": 0}
+COUNTED = {
+    "unchanged": 0,
+    "changed": 0,
+    "moved": 0,
+    "copied": 0,
+    "gone": 0,
+    "embedded": 0,
+    "kept": 0,
+}
+MADE = COUNTED | {"chosen": []}
 
 
 @pytest.fixture

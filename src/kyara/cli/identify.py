@@ -14,7 +14,13 @@ from kyara.cli.console import figure_cell, print_table, progress
 from kyara.cli.main import EXIT_INTERRUPTED
 from kyara.cli.options import PATH, ModelOptions, model_options, report_skipped
 from kyara.cli.outputs import OutputOptions, output_options
-from kyara.cli.references import CAST_HELP, ReferenceOptions, reference_options, say_adapted
+from kyara.cli.references import (
+    CAST_HELP,
+    ReferenceOptions,
+    reference_options,
+    say_adapted,
+    say_chosen,
+)
 from kyara.errors import KyaraError, UsageError, printable
 
 if TYPE_CHECKING:
@@ -104,6 +110,7 @@ def command(
         rule = references.rule(encoder)
         begun = outputs.begin(encoder.id, drawn)
         known = cast.embedded(encoder, cache, progress)
+        say_chosen(known.chosen)
         batches = asked_for(pictures, nul=nul, skip=known.folders, complain=problems.append)
         stream: Rule | None = None
         try:

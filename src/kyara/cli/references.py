@@ -3,7 +3,7 @@ commands that identify."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,8 +19,18 @@ if TYPE_CHECKING:
     from kyara.encode.encoder import Encoder
     from kyara.identify.judge import Rule
     from kyara.identify.references import References
+    from kyara.library.depicted import SeveralFigures
 
-__all__ = ["CAST_HELP", "JudgeName", "ReferenceOptions", "reference_options", "say_adapted"]
+__all__ = [
+    "CAST_HELP",
+    "JudgeName",
+    "ReferenceOptions",
+    "reference_options",
+    "say_adapted",
+    "say_chosen",
+]
+
+_CHOSEN_SHOWN = 10
 
 CAST_HELP = """
 \b
@@ -170,6 +180,15 @@ reference_options = option_group(
     ),
 )
 """Hands `ReferenceOptions` over as `references`."""
+
+
+def say_chosen(chosen: Sequence[SeveralFigures]) -> None:
+    """Which figures were taken of references with several, on stderr."""
+    for one in chosen[:_CHOSEN_SHOWN]:
+        click.echo(f"kyara: {one}", err=True)
+    if len(chosen) > _CHOSEN_SHOWN:
+        more = len(chosen) - _CHOSEN_SHOWN
+        click.echo(f"kyara: and so in {more} more references", err=True)
 
 
 def say_adapted(rule: Rule) -> None:

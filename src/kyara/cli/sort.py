@@ -15,7 +15,13 @@ from kyara.cli.console import figure_cell, print_table, progress
 from kyara.cli.main import EXIT_INTERRUPTED
 from kyara.cli.options import PATH, ModelOptions, model_options, report_skipped
 from kyara.cli.outputs import OutputOptions, Outputs, output_options
-from kyara.cli.references import CAST_HELP, ReferenceOptions, reference_options, say_adapted
+from kyara.cli.references import (
+    CAST_HELP,
+    ReferenceOptions,
+    reference_options,
+    say_adapted,
+    say_chosen,
+)
 from kyara.errors import printable
 
 if TYPE_CHECKING:
@@ -111,6 +117,7 @@ def command(
         except KeyboardInterrupt:
             click.echo("kyara: interrupted; no file was touched yet", err=True)
             return EXIT_INTERRUPTED
+    say_chosen(result.chosen_references)
     if result.rule is not None:
         say_adapted(result.rule)
     if plan_file is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import TYPE_CHECKING
 
 import click
@@ -23,10 +24,20 @@ def report_updated(result: Updated, as_json: bool) -> int:
     away = "it is not there; what is known of its pictures was kept"
     failed += [f"{printable(str(path))}: {away}" for path in result.missing]
     if as_json:
-        click.echo(json.dumps(counts | {"skipped": failed}))
+        chosen = [
+            {
+                "path": os.fspath(one.path),
+                "character": one.character,
+                "box": one.chosen and one.chosen.as_tuple(),
+            }
+            for one in result.chosen
+        ]
+        click.echo(json.dumps(counts | {"skipped": failed, "chosen": chosen}))
     else:
         said = [f"{count} {_WORDS[name]}" for name, count in counts.items() if count]
         click.echo(", ".join(said or ["no pictures were found"]) + ".")
+        for line in map(str, result.chosen):
+            click.echo(f"kyara: {line}", err=True)
         if result.kept:
             click.echo("What you decided before was kept: kyara decide log shows it.", err=True)
     return report_skipped(failed, sum(counts.values()) - counts["named"] + len(failed))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -15,10 +15,13 @@ from kyara.encode.encoder import Encoder
 from kyara.encode.pipeline import EmbeddedPicture, embed_pictures
 from kyara.errors import PictureError, UsageError, printable
 from kyara.files import is_folder
-from kyara.identify.gallery import Gallery
+from kyara.identify.gallery import Gallery, Indices
 from kyara.identify.judge import Rule
 from kyara.library.cast import CharacterFolder
+from kyara.library.depicted import SeveralFigures, depicted
+from kyara.library.figures import named_alone, nearest_figure
 from kyara.library.intake import detector_of
+from kyara.library.referred import References as Referred
 from kyara.library.roots import RootKind
 from kyara.library.said import Said, SaidOf, nothing_said
 from kyara.library.store import Library
@@ -30,6 +33,7 @@ __all__ = [
     "EmbeddedReferences",
     "LibraryReferences",
     "References",
+    "references_of",
 ]
 
 
@@ -76,6 +80,7 @@ class EmbeddedReferences:
         failed: why some could not be used.
         folders, said, detector: as `References` has them.
         others: embeddings (n, d) of further pictures of the same user, whoever they show.
+        chosen: pictures with several figures, one of which was taken.
     """
 
     gallery: Gallery
@@ -84,6 +89,7 @@ class EmbeddedReferences:
     said: SaidOf = nothing_said
     others: FloatArray | None = None
     detector: Detector | None = None
+    chosen: tuple[SeveralFigures, ...] = ()
 
     def fit(self, rule: Rule, pictures: Iterable[EmbeddedPicture] = ()) -> Rule:
         """The rule for these references and pictures, if it adapts; their order is nothing
@@ -130,14 +136,14 @@ class CastReferences:
     ) -> EmbeddedReferences:
         """All pictures in the folders, embedded; see `References`."""
         listed = [(c.name, path) for c in self.cast for path in find_pictures([c.folder])]
-        names = [name for name, _ in listed]
         paths = [path for _, path in listed]
         pictures = embed_pictures(paths, encoder, detector=self.detector, cache=cache)
         with progress("references", len(listed)) as tick:
             found = list(_ticked(pictures, tick))
-        failed = [picture.error for picture in found if picture.error is not None]
-        gallery = _gallery_from(self.cast, zip(names, found, strict=True), encoder.id)
-        return EmbeddedReferences(gallery, tuple(failed), self.folders, detector=self.detector)
+        named = [(name, picture) for (name, _), picture in zip(listed, found, strict=True)]
+        where = {character.name: character.folder for character in self.cast}
+        known = references_of(named, where, encoder.id)
+        return replace(known, folders=self.folders, detector=self.detector)
 
 
 @dataclass(frozen=True)
@@ -171,11 +177,12 @@ class LibraryReferences:
     ) -> EmbeddedReferences:
         """The library's; neither the pictures nor a model are needed. See `References`."""
         self.library.require(encoder)
+        found = self.library.references()
         return EmbeddedReferences(
-            _gallery_of(self.library),
+            _gallery_of(found, self.library),
             (),
             self.folders,
-            self.said,
+            _OfSeveral(self.library, found.several).said,
             self.library.others(),
             self.detector,
         )
@@ -189,23 +196,97 @@ def _ticked(
         yield picture
 
 
-def _gallery_from(
-    cast: Sequence[CharacterFolder], references: Iterable[tuple[str, EmbeddedPicture]], encoder: str
-) -> Gallery:
-    rows = [(name, picture.path, row) for name, picture in references for row in picture.embeddings]
-    usable = {name for name, _, _ in rows}
-    for character in cast:
-        if character.name not in usable:
-            raise UsageError(
-                f"the character {printable(character.name)!r} has no usable picture",
-                where=character.folder,
-                hint="add a reference, or remove the character",
-            )
-    return Gallery.build(encoder, rows)
+class _OfSeveral:
+    """What was said in a library: where it is of a picture, and the picture has several figures,
+    it is of the one that was taken."""
+
+    def __init__(self, library: Library, several: Sequence[SeveralFigures]) -> None:
+        self._library = library
+        self._chosen = {one.digest: one.chosen for one in several}
+
+    def said(self, digest: bytes, detections: Sequence[Detection]) -> list[Said]:
+        """A `SaidOf`."""
+        said = self._library.said_of(digest, detections)
+        if digest not in self._chosen:
+            return said
+        chosen = self._chosen[digest]
+        own = named_alone(self._library.database, digest, detections)
+        taken = None if chosen is None else nearest_figure(chosen, detections)
+        return [
+            word if n == taken or n in own else replace(word, character=None)
+            for n, word in enumerate(said)
+        ]
 
 
-def _gallery_of(library: Library) -> Gallery:
-    found = library.references()
+def references_of(
+    named: Sequence[tuple[str, EmbeddedPicture]],
+    where: Mapping[str, Path | None],
+    encoder: str,
+) -> EmbeddedReferences:
+    """Pictures as references of characters. Of one with several figures the one is taken that
+    `kyara.library.depicted` tells.
+
+    Args:
+        named: the pictures, each with its character.
+        where: the characters, and where the pictures of each are.
+
+    Raises:
+        UsageError: a character has no usable picture, or there are none.
+    """
+    figures = [
+        (name, number, row)
+        for number, (name, picture) in enumerate(named)
+        for row in picture.embeddings
+    ]
+    which = depicted([figure[:2] for figure in figures], _rows_of(figures))
+    kept = [figures[n] for n in which.kept.tolist()]
+    several = [_several(named, figures, rows, taken) for rows, taken in which.several]
+    unclear = [one for one in several if one.chosen is None]
+    _require_all(where, {name for name, _, _ in kept}, unclear)
+    failed = [picture.error for _, picture in named if picture.error is not None]
+    failed += [one.problem("cut it out, or decide in a library: kyara decide") for one in unclear]
+    return EmbeddedReferences(
+        Gallery.build(encoder, [(name, named[number][1].path, row) for name, number, row in kept]),
+        tuple(failed),
+        chosen=tuple(one for one in several if one.chosen is not None),
+    )
+
+
+def _rows_of(figures: Sequence[tuple[str, int, FloatArray]]) -> FloatArray:
+    rows = [row for _, _, row in figures]
+    return np.stack(rows) if rows else np.zeros((0, 0), dtype=np.float32)
+
+
+def _several(
+    named: Sequence[tuple[str, EmbeddedPicture]],
+    figures: Sequence[tuple[str, int, FloatArray]],
+    rows: Indices,
+    taken: int | None,
+) -> SeveralFigures:
+    name, number, _ = figures[int(rows[0])]
+    picture = named[number][1]
+    boxes = tuple(detection.box for detection in picture.detections)
+    chosen = None if taken is None else boxes[taken - int(rows[0])]
+    return SeveralFigures(name, picture.path, boxes, chosen, picture.digest)
+
+
+def _require_all(
+    where: Mapping[str, Path | None], usable: set[str], unclear: Sequence[SeveralFigures]
+) -> None:
+    for name, place in where.items():
+        if name in usable:
+            continue
+        crowded = any(one.character == name for one in unclear)
+        raise UsageError(
+            f"the character {printable(name)!r} has no usable picture",
+            where=place,
+            hint="its pictures have several figures: add one in which it is alone"
+            if crowded
+            else "add a reference, or remove the character",
+        )
+
+
+def _gallery_of(found: Referred, library: Library) -> Gallery:
     if not found.characters:
         raise UsageError(
             "this library has no references",

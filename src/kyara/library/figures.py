@@ -19,6 +19,8 @@ __all__ = [
     "SAME",
     "as_text",
     "figures_of",
+    "in_pixels",
+    "named_alone",
     "nearest_figure",
     "of_detector",
     "parse_box",
@@ -36,6 +38,11 @@ SAME = 0.5
 def as_text(box: Box | None) -> str:
     """The box as tables have it: `left,top,right,bottom`; `EVERY` for None."""
     return EVERY if box is None else ",".join(f"{edge:.10g}" for edge in box.as_tuple())
+
+
+def in_pixels(box: Box) -> str:
+    """The box as messages have it, in whole pixels: near enough for `--box`."""
+    return ",".join(f"{edge:.0f}" for edge in box.as_tuple())
 
 
 def parse_box(text: str) -> Box | None:
@@ -96,6 +103,13 @@ def said_of_figures(
     words = list(_matched(said, detections))
     against = list(_matched(rejected, detections))
     return [_said_of(n, words, against) for n in range(len(detections))]
+
+
+def named_alone(database: Database, digest: bytes, detections: Sequence[Detection]) -> set[int]:
+    """Which of these figures somebody named one by one."""
+    query = "SELECT box, NULL FROM said WHERE digest = ? AND box <> ''"
+    words = _matched(database.rows(query, (digest,)), detections)
+    return {word.figure for word in words if word.figure is not None}
 
 
 def _matched(rows: Iterable[Sequence[object]], detections: Sequence[Detection]) -> Iterable[_Word]:

@@ -7,6 +7,7 @@ it. What was found is committed some pictures at a time, so an interrupted run h
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,8 +17,10 @@ from kyara import detect
 from kyara.encode.cache import EmbeddingCache
 from kyara.encode.encoder import Encoder
 from kyara.encode.pipeline import EmbeddedPicture, embed_pictures
-from kyara.errors import PictureError, UsageError
+from kyara.errors import PictureError, UsageError, printable
 from kyara.library.decisions import named, record
+from kyara.library.depicted import SeveralFigures
+from kyara.library.figures import in_pixels
 from kyara.library.log import Confirm, Source
 from kyara.library.scan import Seen
 from kyara.library.store import Library
@@ -50,6 +53,8 @@ class Updated:
         kept: pictures that a root names otherwise than a person did; the person is followed.
         failed: pictures that cannot be used.
         missing: roots that are not there; nothing is concluded from that.
+        chosen: references with several figures, one of which was taken; those of which none
+            could be are among the failed.
     """
 
     unchanged: int = 0
@@ -63,6 +68,7 @@ class Updated:
     kept: int = 0
     failed: list[PictureError] = field(default_factory=list)
     missing: list[Path] = field(default_factory=list)
+    chosen: list[SeveralFigures] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -104,6 +110,7 @@ class Intake:
         self._detector = detector_of(library, detector)
         self._cache = cache
         self._progress = progress
+        self._crowded: set[bytes] = set()
 
     def opened(self, files: Sequence[Seen], known: Collection[bytes] = ()) -> Iterator[Found]:
         """The pictures in these files, in their order; what cannot be used is in the result.
@@ -144,6 +151,23 @@ class Intake:
             with self._database.writing():
                 self._name(batch)
 
+    def tell_chosen(self) -> None:
+        """Put into the result which figures were taken in pictures with several, of those that
+        this run stored as somebody's; to be called when all are there, for what was taken hangs
+        on the other references."""
+        if not self._crowded:
+            return
+        for one in self._library.references().several:
+            if one.digest not in self._crowded:
+                continue
+            if one.chosen is not None:
+                self.result.chosen.append(one)
+                continue
+            boxes = " or ".join(map(in_pixels, one.boxes))
+            path, name = shlex.quote(str(one.path)), shlex.quote(one.character)
+            say_it = f"kyara decide confirm {path} --character {name} --box {boxes}"
+            self.result.failed.append(one.problem(printable(say_it)))
+
     def _count(self, one: Found) -> None:
         known = one.seen.known
         if known is not None and known.digest == one.digest:
@@ -182,6 +206,8 @@ class Intake:
         )
         if one.embedded is not None:
             found = one.embedded
+            if len(found.detections) > 1 and one.seen.shows is not None:
+                self._crowded.add(one.digest)
             self._library.store_embeddings(
                 one.digest, found.detections, found.embeddings, found.detector
             )

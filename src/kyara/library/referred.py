@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from kyara.errors import DataError
 from kyara.library.database import Database
 from kyara.library.decisions import check_character_name
-from kyara.library.figures import figures_of, of_detector, said_of_figures
+from kyara.library.depicted import Depicted, SeveralFigures, depicted
+from kyara.library.figures import figures_of, named_alone, of_detector, said_of_figures
 from kyara.types import Box, Detection, FloatArray, as_embeddings
 
 __all__ = ["SHOWN", "References", "read_others", "read_references", "singled_out", "vectors_of"]
@@ -35,6 +36,7 @@ class References:
         kinds: `head`, `figure` or `whole`, length n.
         scores: of the detector, length n.
         embeddings: shape (n, d).
+        several: the pictures in which a figure had to be chosen, or none could be.
     """
 
     characters: tuple[str, ...]
@@ -45,14 +47,39 @@ class References:
     kinds: tuple[str, ...]
     scores: tuple[float, ...]
     embeddings: FloatArray
+    several: tuple[SeveralFigures, ...] = ()
 
     def detection(self, n: int) -> Detection:
         """The `n`-th figure."""
         return Detection(Box(*self.boxes[n].tolist()), self.kinds[n], self.scores[n])
 
+    def only(self, which: Depicted) -> References:
+        """Those that were kept, and why the others were not."""
+        rows = which.kept.tolist()
+        return References(
+            tuple(self.characters[n] for n in rows),
+            tuple(self.digests[n] for n in rows),
+            tuple(self.paths[n] for n in rows),
+            tuple(self.names[n] for n in rows),
+            self.boxes[which.kept],
+            tuple(self.kinds[n] for n in rows),
+            tuple(self.scores[n] for n in rows),
+            self.embeddings[which.kept],
+            tuple(self._several(group.tolist(), taken) for group, taken in which.several),
+        )
+
+    def _several(self, rows: Sequence[int], taken: int | None) -> SeveralFigures:
+        boxes = tuple(self.detection(n).box for n in rows)
+        chosen = None if taken is None else self.detection(taken).box
+        first = rows[0]
+        return SeveralFigures(
+            self.characters[first], self.paths[first], boxes, chosen, self.digests[first]
+        )
+
 
 def read_references(database: Database, dimension: int) -> References:
-    """All of them, with their embeddings by the library's encoder.
+    """All of them, with their embeddings by the library's encoder. Of a picture in which several
+    figures may be the character, only the one that `depicted` tells.
 
     Raises:
         DataError: an embedding is not as it should be.
@@ -64,17 +91,19 @@ def read_references(database: Database, dimension: int) -> References:
     count = database.row(f"{SHOWN} SELECT COUNT(*) {_FROM}", singled)[0]
     embeddings = np.empty((count, dimension), dtype=np.float32)
     boxes = np.empty((count, 4), dtype=np.float64)
+    certain = np.empty(count, dtype=np.bool_)
     columns: list[tuple[object, ...]] = []
     query = f"{SHOWN} SELECT {_COLUMNS}, vector {_FROM} ORDER BY shown.name, p.id, d.id"
     for rows in database.chunks(query, singled, _ROWS):
         block = slice(len(columns), len(columns) + len(rows))
         embeddings[block] = vectors_of(database, [row[-1] for row in rows], dimension)
         boxes[block] = [row[6:10] for row in rows]
+        certain[block] = [row[10] for row in rows]
         columns += [row[:6] for row in rows]
     names, digests, paths, files, kinds, scores = (
         zip(*columns, strict=True) if columns else [()] * 6
     )
-    return References(
+    found = References(
         names,
         digests,
         tuple(Path(os.fsdecode(path)) for path in paths),
@@ -84,6 +113,8 @@ def read_references(database: Database, dimension: int) -> References:
         scores,
         _checked(embeddings, database),
     )
+    which = depicted(list(zip(names, digests, strict=True)), found.embeddings, certain)
+    return found if len(which.kept) == count else found.only(which)
 
 
 def read_others(database: Database, dimension: int) -> FloatArray:
@@ -127,16 +158,20 @@ def _checked(embeddings: FloatArray, database: Database) -> FloatArray:
         raise DataError(what, where=database.path, hint=hint) from error
 
 
-def singled_out(database: Database) -> list[tuple[int, str]]:
+def singled_out(database: Database) -> list[tuple[int, str, bool]]:
     """Where something was said of single figures: ids of the detections that show a character,
-    with its name. They are few, and to match boxes takes more than SQL."""
+    with its name, and whether that was said of this very one. They are few, and to match boxes
+    takes more than SQL."""
     shown = []
     for (digest,) in database.rows(f"SELECT digest FROM ({_WITH_BOXES}) ORDER BY digest"):
         figures = figures_of(database, digest)
-        said = said_of_figures(database, digest, [detection for _, detection in figures])
+        detections = [detection for _, detection in figures]
+        own = named_alone(database, digest, detections)
         shown += [
-            (row, word.character)
-            for (row, _), word in zip(figures, said, strict=True)
+            (row, word.character, n in own)
+            for n, ((row, _), word) in enumerate(
+                zip(figures, said_of_figures(database, digest, detections), strict=True)
+            )
             if word.character is not None
         ]
     return shown
@@ -146,11 +181,12 @@ _WITH_BOXES = (
     "SELECT digest FROM said WHERE box <> '' UNION SELECT digest FROM rejections WHERE box <> ''"
 )
 SHOWN = (
-    "WITH shown (detection, name) AS (SELECT d.id, c.name FROM said s"
+    "WITH shown (detection, name, certain) AS (SELECT d.id, c.name, 0 FROM said s"
     " JOIN characters c ON c.id = s.character JOIN pictures p ON p.digest = s.digest"
     f" JOIN detections d ON d.picture = p.id WHERE {of_detector('d')}"
     f" AND s.digest NOT IN ({_WITH_BOXES}) UNION ALL"
-    " SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?1))"
+    " SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'),"
+    " json_extract(value, '$[2]') FROM json_each(?1))"
 )
 """Begins a query with the table `shown`: the detections that are references, and of whom. It takes
 what `singled_out` returns, as JSON."""
@@ -161,5 +197,5 @@ _FROM = (
 _COLUMNS = (
     "shown.name, p.digest, COALESCE((SELECT path FROM places WHERE picture = p.id"
     " ORDER BY gone, path LIMIT 1), p.name), p.name, d.kind, d.score,"
-    " box_left, box_top, box_right, box_bottom"
+    " box_left, box_top, box_right, box_bottom, shown.certain"
 )

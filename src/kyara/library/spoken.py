@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kyara.errors import PictureError, UsageError
-from kyara.library.figures import as_text, nearest_figure
+from kyara.library.figures import in_pixels, nearest_figure
 from kyara.library.learn import Learned, Opening, digests_at, learn
 from kyara.library.log import Decision
 from kyara.library.said import Said, Subject
@@ -201,7 +201,7 @@ def figure_at(library: Library, digest: bytes, box: Box, path: Path) -> Subject:
         return Subject(digest, box)
     nearest = nearest_figure(box, figures)
     if nearest is None:
-        what = f"there is no figure at {as_text(box)}"
+        what = f"there is no figure at {in_pixels(box)}"
         raise UsageError(what, where=path, hint=f"figures: {_boxes(library, digest)}")
     found = figures[nearest]
     # What is the whole picture stays so, should a detector find figures in it later.
@@ -219,4 +219,4 @@ def _check_single(library: Library, digest: bytes, path: Path) -> None:
 
 
 def _boxes(library: Library, digest: bytes) -> str:
-    return " or ".join(as_text(figure.box) for figure in library.figures(digest))
+    return " or ".join(in_pixels(figure.box) for figure in library.figures(digest))

@@ -47,6 +47,7 @@ def add(
     intake = Intake(library, encoder, cache, progress, detector)
     library.remember_roots(roots)
     _Run(library, intake, progress).look_at(roots, insist=True)
+    intake.tell_chosen()
     return intake.result
 
 
@@ -71,6 +72,7 @@ def update(
     run = _Run(library, intake, progress)
     run.look_at(library.roots(), read_all=read_all)
     run.embed_what_lacks()
+    intake.tell_chosen()
     return intake.result
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TypeAlias
@@ -13,15 +14,15 @@ from kyara.detect import Detector
 from kyara.encode.cache import EmbeddingCache, default_cache_path
 from kyara.encode.encoder import Encoder
 from kyara.encode.pipeline import EmbeddedPicture, embed_pictures
-from kyara.errors import DataError, UsageError
+from kyara.errors import DataError
 from kyara.identify.answer import Answer, answer_pictures
 from kyara.identify.calibration import verify
 from kyara.identify.default import choose_judge
-from kyara.identify.gallery import Gallery
 from kyara.identify.judge import Rule
 from kyara.identify.references import (
     CastReferences,
     EmbeddedReferences,
+    references_of,
 )
 from kyara.library.cast import read_cast
 from kyara.organise.plan import Action
@@ -134,17 +135,13 @@ class Model:
         if not isinstance(characters, Mapping):
             folders = CastReferences(read_cast(Path(characters)), self.detector)
             return folders.embedded(self.encoder, self.cache)
-        rows: list[tuple[str, Path, FloatArray]] = []
-        failed = []
-        for name, pictures in characters.items():
-            embedded = self.embed(pictures)
-            failed += [picture.error for picture in embedded if picture.error is not None]
-            own = [(name, picture.path, row) for picture in embedded for row in picture.embeddings]
-            if not own:
-                raise UsageError(f"the character {name!r} has no usable picture")
-            rows += own
-        gallery = Gallery.build(self.encoder.id, rows)
-        return EmbeddedReferences(gallery, tuple(failed), detector=self.detector)
+        named = [
+            (name, picture)
+            for name, pictures in characters.items()
+            for picture in self.embed(pictures)
+        ]
+        known = references_of(named, dict.fromkeys(characters), self.encoder.id)
+        return replace(known, detector=self.detector)
 
     @cached_property
     def cache(self) -> EmbeddingCache | None:
