@@ -10,7 +10,7 @@ from kyara.encode.encoder import Encoder
 from kyara.evaluate.inboxes import NOBODY, InboxShape, draw_inboxes
 from kyara.evaluate.open_set_fit import calibrate_plda, fit_on
 from kyara.evaluate.protocols import Inboxes, Measured
-from kyara.evaluate.protocols.inboxes import _calibration_error
+from kyara.evaluate.protocols.judged import _calibration_error
 from kyara.evaluate.trials import Embedded
 from kyara.identify.adapted import Adaptation
 from kyara.identify.judge import Plda, Rule

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given
@@ -11,12 +12,13 @@ from hypothesis import strategies as st
 
 from kyara.encode.encoder import Encoder
 from kyara.identify import adapted
-from kyara.identify.adapted import Adaptation, Adapted, features
+from kyara.identify.adapted import LENIENT, Adaptation, Adapted, features
 from kyara.identify.domain import MODEL, domain_of, effective_characters
 from kyara.identify.gallery import Gallery
 from kyara.identify.judge import Plda, Rule
 from kyara.identify.plda import PldaModel
 from kyara.identify.strangers import share_known, threshold_for
+from kyara.library.referred import Rejected
 from kyara.manifest import AdaptedSpec, EmbeddingSpec, InputSpec, Manifest, ModelSpec, PluginSpec
 from kyara.types import FloatArray, Thresholds, normalised
 
@@ -26,6 +28,7 @@ SPEC = AdaptedSpec(
     score=0.5,
     score_references=-0.01,
     score_weight=0.01,
+    similarity=1.0,
     distance=1.0,
     characters=-0.5,
     references=-0.2,
@@ -34,6 +37,7 @@ SPEC = AdaptedSpec(
     at_1=3.0,
     at_5=1.5,
     at_10=0.8,
+    single=0.7,
 )
 
 
@@ -73,7 +77,7 @@ def world(
 
 def rule(fpir: float | None = None) -> Rule:
     plda = judge_of_the_book()
-    return Rule(plda, 0.0, Adaptation(plda, SPEC, fpir))
+    return Rule(plda, 0.0, Adaptation(plda, SPEC, True, fpir))
 
 
 def test_pictures_of_one_look_are_told_apart_better() -> None:
@@ -167,6 +171,50 @@ def test_every_inbox_has_an_answer(of: str) -> None:
         assert np.isfinite(fitted.judge.scores(some, gallery)).all()
 
 
+def rejected(gallery: Gallery, pictures: FloatArray) -> Rejected:
+    """Of each picture that it does not show the character of the gallery that it is taken for."""
+    best = rule().fitted(gallery).judge.scores(pictures, gallery).argmax(axis=1)
+    return Rejected(tuple(gallery.characters[n] for n in best), pictures)
+
+
+def test_what_was_rejected_counts_against_pictures_like_it_and_no_others() -> None:
+    gallery, pictures, owners = world()
+    stranger = pictures[owners == 9]
+    said = rejected(gallery, stranger[:2])
+    place = gallery.index(said.characters[0])
+    before = rule().fitted(gallery, pictures).judge.scores(pictures, gallery)
+    after = rule().fitted(gallery, pictures, said).judge.scores(pictures, gallery)
+    fallen = before - after
+    untouched = [n for n, name in enumerate(gallery.characters) if name not in said.characters]
+    assert (fallen[:, untouched] == 0).all()
+    assert (fallen >= 0).all()
+    assert np.median(fallen[owners == 9, place]) > 1.0
+    assert np.median(fallen[owners == place, place]) < 0.5
+
+
+@given(st.integers(0, 1000))
+def test_in_which_order_things_were_rejected_is_nothing_to_it(seed: int) -> None:
+    gallery, pictures, owners = world()
+    said = rejected(gallery, pictures[owners >= 6][::7])
+    order = np.random.default_rng(seed).permutation(len(said.characters))
+    again = Rejected(tuple(said.characters[n] for n in order), said.embeddings[order])
+    one, other = (
+        rule().fitted(gallery, pictures, each).judge.scores(pictures, gallery)
+        for each in (said, again)
+    )
+    np.testing.assert_allclose(one, other, atol=1e-4)
+
+
+def test_what_was_rejected_for_others_than_the_gallery_s_is_nothing_to_it() -> None:
+    gallery, pictures, _ = world()
+    others = Rejected(("nobody here",) * 3, pictures[:3])
+    none = Rejected((), np.zeros((0, SIZE), np.float32))
+    plain = rule().fitted(gallery, pictures).judge.scores(pictures, gallery)
+    for said in (others, none):
+        scores = rule().fitted(gallery, pictures, said).judge.scores(pictures, gallery)
+        np.testing.assert_array_equal(scores, plain)
+
+
 def test_a_gallery_of_a_single_character_is_judged() -> None:
     gallery, pictures, owners = world()
     single = gallery.only(np.arange(3))
@@ -182,11 +230,43 @@ def test_a_fitted_rule_stays_and_one_that_does_not_adapt_too() -> None:
     assert plain.fitted(gallery, pictures) is plain
 
 
+def test_few_pictures_are_named_with_more_caution() -> None:
+    gallery, pictures, _ = world()
+    least = [rule().fitted(gallery, pictures[:n]).threshold for n in (0, 1, 10, 20, 100)]
+    assert least[0] == pytest.approx(SPEC.single)
+    assert None not in least
+    assert least == sorted(least, reverse=True)  # type: ignore[type-var]
+    assert least[-2:] == [LENIENT, LENIENT]
+    chosen = Rule(judge_of_the_book(), 3.0, Adaptation(judge_of_the_book(), SPEC))
+    assert chosen.fitted(gallery, pictures[:1]).threshold == 3.0
+
+
+def test_one_good_reference_among_odd_ones_speaks_for_a_picture() -> None:
+    gallery, pictures, owners = world(references=4)
+    single = pictures[owners == 0][:1]
+    odd = pictures[owners == 7][:3]
+    listed = [("mixed", Path("0"), single[0]), *(("mixed", Path("1"), row) for row in odd)]
+    mixed = Gallery.build("toy@1", listed)
+    with_, without = (
+        Adapted(judge_of_the_book(), spec, domain_of(gallery, pictures, 6.0)).scores(single, mixed)
+        for spec in (SPEC, msgspec.structs.replace(SPEC, similarity=0.0))
+    )
+    assert (with_ - without)[0, 0] == pytest.approx(SPEC.similarity, abs=1e-4)
+
+
+def test_probes_in_blocks_score_as_each_alone() -> None:
+    gallery, pictures, _ = world(characters=9)
+    many = np.tile(pictures, (3, 1))
+    judge = Adapted(judge_of_the_book(), SPEC, domain_of(gallery, pictures, 6.0))
+    alone = np.concatenate([judge.scores(many[[n]], gallery) for n in range(0, len(many), 50)])
+    np.testing.assert_allclose(judge.scores(many, gallery)[::50], alone, atol=1e-4)
+
+
 def test_the_curve_is_that_of_the_manifest() -> None:
     gallery, pictures, _ = world()
     judge = Adapted(judge_of_the_book(), SPEC, domain_of(gallery, pictures, 6.0))
     rows, best = features(judge, pictures, gallery)
-    numbers = [getattr(SPEC, name) for name in AdaptedSpec.__struct_fields__[1:9]]
+    numbers = [getattr(SPEC, name) for name in AdaptedSpec.__struct_fields__[1:10]]
     scores = judge.scores(pictures, gallery)
     assert (scores.argmax(axis=1) == best).all()
     np.testing.assert_allclose(scores.max(axis=1), rows @ numbers + SPEC.intercept, rtol=1e-4)

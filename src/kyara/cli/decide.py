@@ -160,7 +160,10 @@ def reject(
     library: Path,
     as_json: bool,
 ) -> int:
-    """PICTURES do not show this character, whatever a model finds, now and later."""
+    """PICTURES do not show this character, whatever a model finds, now and later.
+
+    Pictures like them are taken for the character more seldom, too.
+    """
     from kyara.library import spoken
     from kyara.library.store import Library
 
@@ -169,7 +172,8 @@ def reject(
         if group is not None:
             said = spoken.reject_group(opened, group, character)
         else:
-            said = spoken.reject(opened, paths, character, box=box)
+            opening = partial(_encoder_and_cache, opened)
+            said = spoken.reject(opened, paths, character, opening, box=box)
     return _report(said, as_json)
 
 

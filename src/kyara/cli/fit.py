@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from kyara.encode.encoder import Encoder
     from kyara.evaluate.dataset import Dataset
     from kyara.evaluate.embed import EmbeddedDataset
+    from kyara.identify.plda import PldaModel
 
 EXAMPLE = """
 \b
@@ -49,7 +50,8 @@ TRAIN and DEV are data sets as `kyara evaluate` takes them, without a character 
     "json_file",
     metavar="FILE",
     type=click.Path(path_type=Path),
-    help="Also measure open-set identification on DEV, with every judge, and write it as JSON.",
+    help="Also measure open-set identification and inboxes on DEV, and write it as JSON. What "
+    "adapted scores mean is fitted without the source that it is measured on.",
 )
 @click.option(
     "--bootstrap",
@@ -108,7 +110,7 @@ def command(
         err=True,
     )
     if json_file is not None:
-        _measure(plugin, device, labelled, judged, dev.stem, bootstrap, seed, json_file)
+        _measure(plugin, device, labelled, judged, plda, dev.stem, bootstrap, seed, json_file)
     skipped = [*learnt.skipped, *judged.skipped]
     return report_skipped(skipped, len(others.pictures) + len(labelled.pictures))
 
@@ -130,16 +132,24 @@ def _measure(
     device: str,
     dataset: Dataset,
     embedded: EmbeddedDataset,
+    plda: PldaModel,
     name: str,
     bootstrap: int,
     seed: int,
     path: Path,
 ) -> None:
-    from kyara.evaluate.protocols import PROTOCOLS
+    from kyara.evaluate.open_set_fit import fit_adapted_without_each
+    from kyara.evaluate.protocols import PROTOCOLS, Inboxes
     from kyara.evaluate.report import save_report
     from kyara.evaluate.suite import measure
+    from kyara.identify.judge import Plda
 
     # As users get it now.
     fitted = ModelOptions(os.fspath(plugin.resolve()), device=device).encoder()
-    protocols = [PROTOCOLS["open_set"](bootstrap)]
+    without = fit_adapted_without_each(Plda(fitted, plda), embedded.sources, seed=seed)
+    by_source = {id(one): without.get(source) for source, one in embedded.sources.items()}
+    protocols = [
+        PROTOCOLS["open_set"](bootstrap),
+        Inboxes(bootstrap=bootstrap, spec_of=lambda one: by_source[id(one)]),
+    ]
     save_report(measure([(fitted, embedded)], dataset, protocols, name=name, seed=seed), path)

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 import numpy as np
 
+from kyara.encode.encoder import Encoder
 from kyara.evaluate.metrics import Mask
 from kyara.evaluate.trials import Embedded, gallery_of_pictures
+from kyara.identify.adapted import Adaptation
+from kyara.identify.default import choose_judge
 from kyara.identify.gallery import Gallery, Indices
+from kyara.identify.judge import Rule
+from kyara.manifest import AdaptedSpec
 from kyara.types import FloatArray
 
-__all__ = ["Inbox", "InboxShape", "draw_inboxes"]
+__all__ = ["Inbox", "InboxShape", "SpecOf", "draw_inboxes", "plugins_own", "rule_for"]
+
+SpecOf: TypeAlias = Callable[[Embedded], AdaptedSpec | None]
+"""What scores mean for a source, fitted without it; None: what the plugin says."""
 
 _FEW = 10
 """Strangers of a source below which others are put to them."""
@@ -60,17 +69,48 @@ class Inbox:
         pictures: embeddings (p, d).
         own: the index of each one's character in the gallery, or `NOBODY`; shape (p,).
         owners: a number for each one's character, shape (p,).
+        scenes: a number for what each was cut from, shape (p,).
     """
 
     gallery: Gallery
     pictures: FloatArray
     own: Indices
     owners: Indices
+    scenes: Indices
+
+    def only(self, kept: Mask | Indices) -> Inbox:
+        """With some of its pictures."""
+        return Inbox(
+            self.gallery,
+            self.pictures[kept],
+            self.own[kept],
+            self.owners[kept],
+            self.scenes[kept],
+        )
 
     @property
     def known(self) -> Mask:
         """Whose character has references, shape (p,)."""
         return np.asarray(self.own != NOBODY)
+
+
+def plugins_own(_embedded: Embedded) -> AdaptedSpec | None:
+    """The `SpecOf` of a plugin that never saw the sources."""
+    return None
+
+
+def rule_for(
+    encoder: Encoder,
+    spec: AdaptedSpec | None,
+    *,
+    adapt: bool = True,
+    at_fpir: float | None = None,
+) -> Rule:
+    """As users get it, by a meaning of the scores in place of the plugin's own, if one is given."""
+    rule = choose_judge(encoder, at_fpir=at_fpir, adapt=adapt)
+    if spec is None or not isinstance(rule.adapts, Adaptation):
+        return rule
+    return replace(rule, adapts=replace(rule.adapts, spec=spec))
 
 
 def draw_inboxes(
@@ -121,13 +161,15 @@ def _draw(
     known, strangers = left[is_known][: shape.pictures - wanted], left[~is_known][:wanted]
     chosen = np.concatenate([known, strangers])
     rows, owners = embedded.embeddings[chosen], embedded.characters[chosen]
+    scenes = embedded.scenes[chosen]
     if len(strangers) < min(_FEW, wanted) and others is not None:
         more = rng.permutation(len(others))[: wanted - len(strangers)]
         rows = np.concatenate([rows, others[more]])
         owners = np.concatenate([owners, embedded.character_count + more])
+        scenes = np.concatenate([scenes, embedded.scenes.max() + 1 + more])
     own = np.full(len(rows), NOBODY, dtype=np.intp)
     own[: len(known)] = np.searchsorted(enrolled, embedded.characters[known])
-    return Inbox(gallery_of_pictures(embedded, references, encoder), rows, own, owners)
+    return Inbox(gallery_of_pictures(embedded, references, encoder), rows, own, owners, scenes)
 
 
 def _share(shape: InboxShape, rng: np.random.Generator) -> int:

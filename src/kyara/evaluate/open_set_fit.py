@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -24,7 +24,7 @@ from kyara.manifest import AdaptedSpec, OpenSetSpec, parameters_name
 from kyara.pictures.digest import digest_of_bytes
 from kyara.types import FloatArray, normalised
 
-__all__ = ["calibrate_plda", "fit_adapted", "fit_on", "strangers_of"]
+__all__ = ["calibrate_plda", "fit_adapted", "fit_adapted_without_each", "fit_on", "strangers_of"]
 
 _DRAWS = 5
 
@@ -34,7 +34,11 @@ _SHRINKAGE = 1.0
 _INBOXES = 3
 """Of each shape; more of small ones. Each shape weighs the same."""
 
-_FLAT = AdaptedSpec(**dict.fromkeys(AdaptedSpec.__struct_fields__, 0.0))
+_RATIO = AdaptedSpec(**{**dict.fromkeys(AdaptedSpec.__struct_fields__, 0.0), "score": 1.0})
+"""By the likelihood ratio alone: what there is before a curve was fitted."""
+
+_SINGLE = 0.1
+"""Of the strangers that are asked about one by one."""
 
 _SHAPES = (
     *(InboxShape(p, 0.5, n, c) for n in COUNTS for p in (50, 200) for c in (3, 20)),
@@ -121,6 +125,29 @@ def calibrate_plda(
     )
 
 
+@dataclass(frozen=True)
+class _Pictures:
+    """Pictures of drawn inboxes, without those known ones that are taken for another.
+
+    Attributes:
+        rows: the features of the best character, shape (p, f).
+        right: whether it is their own, shape (p,).
+        weights: shape (p,).
+        single: whether the inbox has no other picture, shape (p,).
+    """
+
+    rows: FloatArray
+    right: Mask
+    weights: Vector
+    single: Mask
+
+    @classmethod
+    def together(cls, parts: Sequence[_Pictures]) -> _Pictures:
+        """As one."""
+        columns = ([getattr(part, name) for part in parts] for name in cls.__annotations__)
+        return cls(*(np.concatenate(column) for column in columns))
+
+
 def fit_adapted(raw: Plda, sources: Mapping[str, Embedded], *, seed: int = 0) -> AdaptedSpec | None:
     """What scores mean on embeddings that are centred on the pictures of an inbox, by drawn
     inboxes of many shapes; None where no source has enough characters for one. Each source weighs
@@ -129,31 +156,52 @@ def fit_adapted(raw: Plda, sources: Mapping[str, Embedded], *, seed: int = 0) ->
     Args:
         raw: the judge with log-likelihood ratios as its scores.
     """
+    usable = list(_drawn(raw, sources, seed).values())
+    return _curve(_Pictures.together(usable)) if usable else None
+
+
+def fit_adapted_without_each(
+    raw: Plda, sources: Mapping[str, Embedded], *, seed: int = 0
+) -> dict[str, AdaptedSpec]:
+    """As `fit_adapted`, once without each source: what can be measured on it without having
+    seen it. A source is missing where too little is left."""
+    drawn = _drawn(raw, sources, seed)
+    found = {}
+    for source in sources:
+        rest = [part for name, part in drawn.items() if name != source]
+        if rest:
+            found[source] = _curve(_Pictures.together(rest))
+    return found
+
+
+def _drawn(raw: Plda, sources: Mapping[str, Embedded], seed: int) -> dict[str, _Pictures]:
     others = strangers_of(sources)
-    parts = [_inbox_trials(raw, embedded, others, seed) for embedded in sources.values()]
-    usable = [part for part in parts if part is not None]
-    if not usable:
-        return None
-    rows, right, weights = (np.concatenate(column) for column in zip(*usable, strict=True))
+    parts = {name: _of_source(raw, e, others, seed) for name, e in sources.items()}
+    return {name: part for name, part in parts.items() if part is not None}
+
+
+def _curve(pictures: _Pictures) -> AdaptedSpec:
+    rows, right, weights = pictures.rows, pictures.right, pictures.weights
     weights = np.where(right, weights / weights[right].sum(), weights / weights[~right].sum())
     weights *= len(weights) / 2
     mean, spread = rows.mean(axis=0), np.maximum(rows.std(axis=0), 1e-9)
     model = optional("sklearn.linear_model").LogisticRegression(max_iter=1000)
     model.fit((rows - mean) / spread, right, sample_weight=weights)
     slopes = model.coef_[0] / spread
-    odds = rows @ slopes + float(model.intercept_[0]) - float(mean @ slopes)
-    passed = _quantiles(odds[~right], weights[~right])
+    intercept = float(model.intercept_[0] - mean @ slopes)
+    odds = rows @ slopes + intercept
+    passed = _quantiles(odds[~right], weights[~right], RATES)
+    alone = ~right & pictures.single
+    single = _quantiles(odds[alone], weights[alone], (_SINGLE,)) if alone.any() else [0.0]
+    values = (intercept, *slopes.tolist(), *passed, *single)
     names = AdaptedSpec.__struct_fields__
-    values = (float(model.intercept_[0] - mean @ slopes), *slopes.tolist(), *passed)
     return AdaptedSpec(**{k: round(v, 6) for k, v in zip(names, values, strict=True)})
 
 
-def _inbox_trials(
+def _of_source(
     raw: Plda, embedded: Embedded, others: FloatArray | None, seed: int
-) -> tuple[FloatArray, Mask, Vector] | None:
-    """Of the pictures of a source's inboxes, without those known ones that are taken for
-    another: the features, whether the best is right, and weights that sum up to 1, each shape's
-    to the same."""
+) -> _Pictures | None:
+    """The pictures of a source's inboxes; the weights sum up to 1, each shape's to the same."""
     rng = np.random.default_rng(seed)
     found = []
     for shape in _SHAPES:
@@ -162,30 +210,32 @@ def _inbox_trials(
         trials = [_trials_of(raw, inbox) for inbox in inboxes]
         if trials:
             rows, right = (np.concatenate(column) for column in zip(*trials, strict=True))
-            found.append((rows, right, np.full(len(right), 1.0 / max(len(right), 1))))
+            weights = np.full(len(right), 1.0 / max(len(right), 1))
+            found.append(_Pictures(rows, right, weights, np.full(len(right), shape.pictures == 1)))
     if not found:
         return None
-    rows, right, weights = (np.concatenate(column) for column in zip(*found, strict=True))
-    if right.all() or not right.any():
+    together = _Pictures.together(found)
+    if together.right.all() or not together.right.any():
         return None
-    return rows, right, weights / weights.sum()
+    return replace(together, weights=together.weights / together.weights.sum())
 
 
 def _trials_of(raw: Plda, inbox: Inbox) -> tuple[FloatArray, Mask]:
-    first = Adapted(raw, _FLAT, domain_of(inbox.gallery))
-    _, best = features(first, inbox.pictures, inbox.gallery)
-    domain = domain_of(inbox.gallery, inbox.pictures, effective_characters(best))
-    rows, best = features(Adapted(raw, _FLAT, domain), inbox.pictures, inbox.gallery)
+    # Which is the best is left to the ratio: with the curve it is nearly always the same.
+    first = Adapted(raw, _RATIO, domain_of(inbox.gallery))
+    likely = first.ratios(inbox.pictures, inbox.gallery).argmax(axis=1)
+    domain = domain_of(inbox.gallery, inbox.pictures, effective_characters(likely))
+    rows, best = features(Adapted(raw, _RATIO, domain), inbox.pictures, inbox.gallery)
     right = best == inbox.own
     counted = right | ~inbox.known
     return rows[counted], right[counted]
 
 
-def _quantiles(scores: FloatArray, weights: Vector) -> list[float]:
-    """The scores that the shares `RATES` of the strangers reach."""
+def _quantiles(scores: FloatArray, weights: Vector, rates: Sequence[float]) -> list[float]:
+    """The scores that these shares of the strangers reach."""
     order = np.argsort(-scores)
     accepted = np.cumsum(weights[order]) / weights.sum()
-    return [float(scores[order][int(np.searchsorted(accepted, rate))]) for rate in RATES]
+    return [float(scores[order][int(np.searchsorted(accepted, rate))]) for rate in rates]
 
 
 def _trials(

@@ -88,7 +88,8 @@ def choose_judge(
         return Rule(judge, own.thresholds.at(at_fpir or DEFAULT_FPIR), twins=twins)
     adapts = None
     if adapt and own is None and isinstance(judge, Plda):
-        adapts = adaptation_of(encoder, judge, at_fpir)
+        default = threshold is None and not always_name
+        adapts = adaptation_of(encoder, judge, default=default, fpir=at_fpir)
     if always_name:
         return Rule(judge, None, adapts, twins=twins)
     if threshold is not None:

@@ -78,6 +78,13 @@ class Gallery:
             tuple(path for _, path, _ in ordered),
         )
 
+    @classmethod
+    def of_singles(cls, encoder: str, embeddings: FloatArray) -> Gallery:
+        """Each of the embeddings (n, d) as the only reference of a character without a name."""
+        count = len(embeddings)
+        names = tuple(f"{number:09}" for number in range(count))
+        return cls(encoder, names, embeddings, np.arange(count), (Path(),) * count)
+
     @cached_property
     def means(self) -> FloatArray:
         """The mean of each character's references, not of length 1; shape (c, d)."""

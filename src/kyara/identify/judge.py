@@ -21,6 +21,7 @@ from kyara.identify.calibration import curve_for, probability
 from kyara.identify.domain import Domain
 from kyara.identify.gallery import Gallery, Indices
 from kyara.identify.plda import Enrolled, PldaModel
+from kyara.library.referred import Rejected
 from kyara.pictures.digest import digest_of_bytes
 from kyara.types import FloatArray, Thresholds
 
@@ -74,8 +75,16 @@ class Judge(Protocol):
 class Adapts(Protocol):
     """Fits a rule to the pictures that it is for."""
 
-    def __call__(self, rule: Rule, gallery: Gallery, pictures: FloatArray | None, /) -> Rule:
-        """The rule for references and further pictures (n, d), which may show anybody."""
+    def __call__(
+        self,
+        rule: Rule,
+        gallery: Gallery,
+        pictures: FloatArray | None,
+        rejected: Rejected | None,
+        /,
+    ) -> Rule:
+        """The rule for references and further pictures (n, d), which may show anybody, and for
+        what was said not to show a character."""
         ...
 
 
@@ -97,10 +106,16 @@ class Rule:
     domain: Domain | None = None
     twins: bool = False
 
-    def fitted(self, gallery: Gallery, pictures: FloatArray | None = None) -> Rule:
-        """This rule for a gallery and for pictures (n, d) of whatever characters, in any order;
-        itself if it does not adapt, or was fitted before."""
-        return self if self.adapts is None else self.adapts(self, gallery, pictures)
+    def fitted(
+        self,
+        gallery: Gallery,
+        pictures: FloatArray | None = None,
+        rejected: Rejected | None = None,
+    ) -> Rule:
+        """This rule for a gallery and for pictures (n, d) of whatever characters, in any order,
+        and for what was said not to show a character; itself if it does not adapt, or was
+        fitted before."""
+        return self if self.adapts is None else self.adapts(self, gallery, pictures, rejected)
 
 
 @dataclass(frozen=True)

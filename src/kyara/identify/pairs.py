@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 
@@ -21,9 +20,7 @@ def log_odds_of_pairs(judge: Adapted, embeddings: FloatArray) -> FloatArray:
     Each is the only reference of a character with which no other competes; which of the two is
     asked for is nothing to it.
     """
-    count = len(embeddings)
-    names = tuple(f"{number:09}" for number in range(count))
-    alone = Gallery(judge.plda.encoder.id, names, embeddings, np.arange(count), (Path(),) * count)
-    single = replace(judge, domain=replace(judge.domain, competing=1.0))
+    alone = Gallery.of_singles(judge.plda.encoder.id, embeddings)
+    single = replace(judge, domain=replace(judge.domain, competing=1.0), rejected=None)
     scores = single.scores(embeddings, alone)
     return np.asarray((scores + scores.T) / 2, dtype=np.float32)

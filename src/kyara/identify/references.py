@@ -24,7 +24,7 @@ from kyara.library.intake import detector_of
 from kyara.library.referred import References as Referred
 from kyara.library.roots import RootKind
 from kyara.library.said import Said, SaidOf, nothing_said
-from kyara.library.store import Library
+from kyara.library.store import Library, Rejected
 from kyara.pictures.find import find_pictures
 from kyara.types import Detection, FloatArray, Progress, silent
 
@@ -81,6 +81,7 @@ class EmbeddedReferences:
         folders, said, detector: as `References` has them.
         others: embeddings (n, d) of further pictures of the same user, whoever they show.
         chosen: pictures with several figures, one of which was taken.
+        rejected: figures that were said not to show a character.
     """
 
     gallery: Gallery
@@ -90,6 +91,7 @@ class EmbeddedReferences:
     others: FloatArray | None = None
     detector: Detector | None = None
     chosen: tuple[SeveralFigures, ...] = ()
+    rejected: Rejected | None = None
 
     def fit(self, rule: Rule, pictures: Iterable[EmbeddedPicture] = ()) -> Rule:
         """The rule for these references and pictures, if it adapts; their order is nothing
@@ -98,7 +100,8 @@ class EmbeddedReferences:
             return rule
         rows = [picture.embeddings for picture in pictures if picture.error is None]
         rows += [] if self.others is None else [self.others]
-        return rule.fitted(self.gallery, np.concatenate(rows) if rows else None)
+        seen = np.concatenate(rows) if rows else None
+        return rule.fitted(self.gallery, seen, self.rejected)
 
     def embedded(
         self,
@@ -185,6 +188,7 @@ class LibraryReferences:
             _OfSeveral(self.library, found.several).said,
             self.library.others(),
             self.detector,
+            rejected=self.library.rejected(),
         )
 
 

@@ -18,7 +18,16 @@ from kyara.library.depicted import Depicted, SeveralFigures, depicted
 from kyara.library.figures import figures_of, named_alone, of_detector, said_of_figures
 from kyara.types import Box, Detection, FloatArray, as_embeddings
 
-__all__ = ["SHOWN", "References", "read_others", "read_references", "singled_out", "vectors_of"]
+__all__ = [
+    "SHOWN",
+    "References",
+    "Rejected",
+    "read_others",
+    "read_references",
+    "read_rejected",
+    "singled_out",
+    "vectors_of",
+]
 
 _ROWS = 4096
 
@@ -77,6 +86,19 @@ class References:
         )
 
 
+@dataclass(frozen=True, eq=False)
+class Rejected:
+    """Figures that are known not to show a character, one row for each of the two.
+
+    Attributes:
+        characters: the name for each, length n.
+        embeddings: shape (n, d).
+    """
+
+    characters: tuple[str, ...]
+    embeddings: FloatArray
+
+
 def read_references(database: Database, dimension: int) -> References:
     """All of them, with their embeddings by the library's encoder. Of a picture in which several
     figures may be the character, only the one that `depicted` tells.
@@ -131,6 +153,30 @@ def read_others(database: Database, dimension: int) -> FloatArray:
     for rows in database.chunks(query, (json.dumps(singled_out(database)),), _ROWS):
         parts.append(vectors_of(database, [row[0] for row in rows], dimension))
     return _checked(np.concatenate(parts), database)
+
+
+def read_rejected(database: Database, dimension: int) -> Rejected:
+    """Those that it has embeddings of, by the library's encoder.
+
+    Raises:
+        DataError: an embedding is not as it should be.
+    """
+    names: list[str] = []
+    parts = [np.empty((0, dimension), dtype=np.float32)]
+    for (digest,) in database.rows("SELECT DISTINCT digest FROM rejections ORDER BY digest"):
+        figures = figures_of(database, digest)
+        said = said_of_figures(database, digest, [detection for _, detection in figures])
+        for (row, _), word in zip(figures, said, strict=True):
+            stored = database.row(_VECTOR, (row,))
+            if stored is not None and word.rejected:
+                names += sorted(word.rejected)
+                parts += [vectors_of(database, [stored[0]], dimension)] * len(word.rejected)
+    return Rejected(tuple(names), _checked(np.concatenate(parts), database))
+
+
+_VECTOR = (
+    "SELECT vector FROM embeddings WHERE detection = ? AND encoder = (SELECT encoder FROM library)"
+)
 
 
 def vectors_of(database: Database, stored: Sequence[bytes], dimension: int) -> FloatArray:

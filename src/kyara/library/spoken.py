@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from kyara.errors import PictureError, UsageError
+from kyara.errors import KyaraError, PictureError, UsageError
 from kyara.library.figures import in_pixels, nearest_figure
 from kyara.library.learn import Learned, Opening, digests_at, learn
 from kyara.library.log import Decision
@@ -130,16 +131,30 @@ def _group(library: Library, number: int) -> list[tuple[Subject, Said]]:
 
 
 def reject(
-    library: Library, paths: Sequence[Path], character: str, *, box: Box | None = None
+    library: Library,
+    paths: Sequence[Path],
+    character: str,
+    opening: Opening,
+    *,
+    box: Box | None = None,
 ) -> Spoken:
-    """The pictures do not show the character, or the figure in `box` does not. They need not be
-    in the library.
+    """The pictures do not show the character, or the figure in `box` does not. Those that are
+    new are added to the library, without a name, so that it counts for pictures like them; it
+    stands, for them alone, also where they cannot be.
+
+    Args:
+        opening: opens the library's encoder, if there is something to embed.
 
     Raises:
         UsageError: there is no such character, or no figure in that box.
         OutputError: the library was opened for reading only.
     """
     learned = digests_at(library, paths)
+    new = [path for path, digest in learned.digests.items() if not library.knows(digest)]
+    if new and box is None:
+        library.decisions.find(character)  # nothing is added for a name that there is not
+        with suppress(KyaraError):
+            learn(library, new, opening)
     return _say(
         library, learned, box, lambda subjects: library.decisions.reject(subjects, character)
     )

@@ -22,12 +22,18 @@ from kyara.library.database import Database, create_database, open_database
 from kyara.library.decisions import Decisions, record
 from kyara.library.figures import figures_of, said_of_figures, store_embeddings
 from kyara.library.log import Forget, Source
-from kyara.library.referred import References, read_others, read_references
+from kyara.library.referred import (
+    References,
+    Rejected,
+    read_others,
+    read_references,
+    read_rejected,
+)
 from kyara.library.roots import Root, RootKind
 from kyara.library.said import Said
 from kyara.types import Detection, FloatArray
 
-__all__ = ["Counts", "EncoderRecord", "Library", "References"]
+__all__ = ["Counts", "EncoderRecord", "Library", "References", "Rejected"]
 
 
 @dataclass(frozen=True)
@@ -224,6 +230,14 @@ class Library:
             DataError: an embedding is not as it should be.
         """
         return read_others(self.database, self.encoder.dimension)
+
+    def rejected(self) -> Rejected:
+        """The figures that are known not to show a character, as far as they are in it.
+
+        Raises:
+            DataError: an embedding is not as it should be.
+        """
+        return read_rejected(self.database, self.encoder.dimension)
 
     def find(self, path: Path) -> bytes | None:
         """The digest of the picture that is, or was, at `path`; None if none is known."""

@@ -188,17 +188,20 @@ class AdaptedSpec(Table, kw_only=True, frozen=True, forbid_unknown_fields=True):
         score: for the log-likelihood ratio.
         score_references: for the ratio times the logarithm of the number of references.
         score_weight: for the ratio times the weight of the user's pictures in the centre.
+        similarity: for the cosine, from the centre, of the reference that is most alike.
         distance: for the distance of the embedding from the centre.
         characters: for the logarithm of the number of characters that compete.
         references, references_squared: for the logarithm of the number of references.
         weight: for the weight of the user's pictures in the centre.
         at_1, at_5, at_10: the log-odds at which 1, 5 or 10 % of the strangers get a name.
+        single: the same for 10 %, of pictures that are asked about one by one.
     """
 
     intercept: float
     score: float
     score_references: float
     score_weight: float
+    similarity: float
     distance: float
     characters: float
     references: float
@@ -207,6 +210,7 @@ class AdaptedSpec(Table, kw_only=True, frozen=True, forbid_unknown_fields=True):
     at_1: float
     at_5: float
     at_10: float
+    single: float
 
     @property
     def thresholds(self) -> Thresholds:

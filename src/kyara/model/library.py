@@ -125,14 +125,15 @@ class Library(Identifier):
         return spoken.confirm(self._library, paths, character, self._opening, box=box)
 
     def reject(self, pictures: PathsLike, character: str, *, box: Box | None = None) -> Spoken:
-        """The pictures do not show this character, whatever a model finds; see `confirm`. They
-        need not be in the library.
+        """The pictures do not show this character, whatever a model finds, and those like them
+        more seldom; see `confirm`.
 
         Raises:
             UsageError: there is no such character, or no figure in that box.
             OutputError: the library was opened for reading only.
         """
-        return spoken.reject(self._library, _files(pictures, box), character, box=box)
+        paths = _files(pictures, box)
+        return spoken.reject(self._library, paths, character, self._opening, box=box)
 
     def ignore(self, pictures: PathsLike, *, box: Box | None = None) -> Spoken:
         """The pictures are to be left alone; see `confirm`. They need not be in the library.

@@ -23,6 +23,7 @@ from kyara.evaluate.protocols.contract import (
 )
 from kyara.evaluate.protocols.enrolment import Enrolment, Tiers
 from kyara.evaluate.protocols.inboxes import Inboxes
+from kyara.evaluate.protocols.learning import Learning
 from kyara.evaluate.protocols.open_set import OpenSetIdentification
 from kyara.evaluate.protocols.retrieval import Retrieval
 from kyara.evaluate.protocols.robustness import Robustness
@@ -41,6 +42,7 @@ __all__ = [
     "EvaluationProtocol",
     "HardPairs",
     "Inboxes",
+    "Learning",
     "Measured",
     "MetricInfo",
     "OpenSetIdentification",
@@ -60,6 +62,7 @@ PROTOCOLS: dict[str, Callable[[int], EvaluationProtocol]] = {
     "tiers": lambda samples: Tiers(bootstrap=samples),
     "open_set": lambda samples: OpenSetIdentification(bootstrap=samples),
     "inboxes": lambda samples: Inboxes(bootstrap=samples),
+    "learning": lambda samples: Learning(bootstrap=samples),
     "clustering": lambda samples: Clustering(bootstrap=samples),
     "robustness": lambda samples: Robustness(bootstrap=samples),
 }

@@ -7,67 +7,57 @@ that (`--no-adapt`).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
 
-from kyara.evaluate.inboxes import Inbox, InboxShape, draw_inboxes
-from kyara.evaluate.metrics import Mask, Vector, bootstrap
+from kyara.encode.encoder import Encoder
+from kyara.evaluate.inboxes import (
+    Inbox,
+    InboxShape,
+    SpecOf,
+    draw_inboxes,
+    plugins_own,
+    rule_for,
+)
 from kyara.evaluate.protocols.contract import (
     Estimate,
     Measured,
     MetricInfo,
     Outcome,
-    estimates,
     names_of,
     no_values,
 )
-from kyara.evaluate.protocols.open_set import AS_IT_RUNS, AT_BEST, at_threshold, figures
-from kyara.evaluate.trials import Embedded, Indices
-from kyara.identify.default import choose_judge
-from kyara.identify.judge import RATES, Rule
-from kyara.types import FloatArray
+from kyara.evaluate.protocols.judged import FIGURES, Judged, estimates_of, judged
+from kyara.evaluate.trials import Embedded
+from kyara.identify.judge import RATES
+from kyara.manifest import AdaptedSpec
 
 __all__ = ["SHAPES", "Inboxes"]
 
 SHAPES = (
     InboxShape(),
+    InboxShape(pictures=1),
+    InboxShape(pictures=1, references=1),
     InboxShape(pictures=10),
     InboxShape(pictures=50),
+    InboxShape(pictures=100),
     InboxShape(strangers=0.1),
     InboxShape(strangers=0.9),
     InboxShape(references=1),
+    InboxShape(references=3),
     InboxShape(references=10),
     InboxShape(characters=2),
     InboxShape(pictures=500, characters=100),
 )
 """One as most are, and what differs from it in one thing."""
 
-_BINS = 10
+_ENOUGH = 100
+"""Pictures in an inbox; of smaller ones several are drawn for one."""
+_MOST_DRAWS = 16
 _HOW = {"adapted": True, "as_is": False}
 _ASKED = {f"strangers_named_at_{round(100 * r)}": r for r in RATES}
-
-
-@dataclass(frozen=True)
-class _Found:
-    """The best character of each picture of some inboxes.
-
-    Attributes:
-        scores: above the threshold of the inbox, shape (p,).
-        chances: the probability that the best is right, NaN where there is none; shape (p,).
-        right, known: whether the best is right, and whether anybody could be; shape (p,).
-        owners: a number for each one's character, shape (p,).
-        named: for each rate that was asked for, whether it has a name; shape (p, rates), NaN
-            where the judge has no thresholds by rate.
-    """
-
-    scores: FloatArray
-    chances: FloatArray
-    right: Mask
-    known: Mask
-    owners: Indices
-    named: FloatArray
 
 
 @dataclass(frozen=True)
@@ -80,14 +70,16 @@ class Inboxes:
 
     Attributes:
         shapes: of the inboxes; the first stands in the tables.
-        draws: inboxes of each shape and source.
+        draws: inboxes of each shape and source; of few pictures more.
         bootstrap: samples for the intervals; the pictures' characters are drawn.
+        spec_of: what scores mean, where the plugin's own was fitted to what is measured on.
     """
 
     name: ClassVar[str] = "inboxes"
     shapes: tuple[InboxShape, ...] = SHAPES
-    draws: int = 5
+    draws: int = 8
     bootstrap: int = 200
+    spec_of: SpecOf = plugins_own
 
     def primary(self, judge: str) -> str:  # noqa: ARG002
         """DIR at 5 % FPIR of the first shape."""
@@ -100,12 +92,18 @@ class Inboxes:
     def run(self, embedded: Embedded, measured: Measured, rng: np.random.Generator) -> Outcome:
         """The metrics."""
         seed = int(rng.integers(2**62))
+        spec = self.spec_of(embedded)
         metrics: dict[str, Estimate] = {}
         for number, shape in enumerate(self.shapes):
             again = np.random.default_rng((seed, number))
             inboxes = list(
                 draw_inboxes(
-                    embedded, shape, self.draws, measured.encoder.id, again, measured.strangers
+                    embedded,
+                    shape,
+                    self.draws * min(_MOST_DRAWS, max(1, _ENOUGH // shape.pictures)),
+                    measured.encoder.id,
+                    again,
+                    measured.strangers,
                 )
             )
             for how, adapt in _HOW.items():
@@ -113,15 +111,16 @@ class Inboxes:
                 if not inboxes:
                     metrics |= no_values(names).metrics
                     continue
-                found = _together([_judged(inbox, measured, adapt) for inbox in inboxes])
-                metrics |= _estimates(names, found, self.bootstrap, rng)
+                found = Judged.together(
+                    [_judged(inbox, measured.encoder, spec, adapt) for inbox in inboxes]
+                )
+                metrics |= estimates_of(names, found, self.bootstrap, rng)
         return Outcome(metrics)
 
     def _of(self, shape: InboxShape, how: str) -> list[MetricInfo]:
         which = f"{shape.title}, {how.replace('_', ' ')}"
         shown = shape == self.shapes[0]
-        titles = {key: (title, True) for key, title in AT_BEST.items()} | AS_IT_RUNS
-        titles["calibration_error"] = ("calibration error", False)
+        titles = dict(FIGURES)
         for key, rate in _ASKED.items():
             titles[key] = (f"strangers named, {round(100 * rate)} % asked", False)
         return [
@@ -130,81 +129,14 @@ class Inboxes:
         ]
 
 
-def _judged(inbox: Inbox, measured: Measured, adapt: bool) -> _Found:
-    rule = choose_judge(measured.encoder, adapt=adapt).fitted(inbox.gallery, inbox.pictures)
-    scores = rule.judge.scores(inbox.pictures, inbox.gallery)
-    best = scores.argmax(axis=1)
-    top = scores[np.arange(len(best)), best]
-    counts = inbox.gallery.counts[best].tolist()
-    chances = [
-        rule.judge.probability(score, count)
-        for score, count in zip(top.tolist(), counts, strict=True)
-    ]
-    return _Found(
-        np.asarray(top if rule.threshold is None else top - rule.threshold),
-        np.array([np.nan if chance is None else chance for chance in chances]),
-        best == inbox.own,
-        inbox.known,
-        inbox.owners,
-        np.stack([_named(inbox, measured, adapt, rate) for rate in RATES], axis=1),
-    )
-
-
-def _named(inbox: Inbox, measured: Measured, adapt: bool, rate: float) -> FloatArray:
-    encoder = measured.encoder
-    plain = choose_judge(encoder, adapt=adapt)
-    if plain.judge.threshold(rate) is None:
-        return np.full(len(inbox.pictures), np.nan)
-    rule: Rule = choose_judge(encoder, at_fpir=rate, adapt=adapt)
-    rule = rule.fitted(inbox.gallery, inbox.pictures)
-    best = rule.judge.scores(inbox.pictures, inbox.gallery).max(axis=1)
-    return np.asarray(best >= (rule.threshold or 0.0), dtype=np.float64)
-
-
-def _together(parts: Sequence[_Found]) -> _Found:
-    return _Found(
-        *(
-            np.concatenate([getattr(part, name) for part in parts])
-            for name in ("scores", "chances", "right", "known", "owners", "named")
-        )
-    )
-
-
-def _estimates(
-    names: Sequence[str], found: _Found, samples: int, rng: np.random.Generator
-) -> dict[str, Estimate]:
-    # As for open-set identification: strictest first, and a tie favours nobody.
-    order = np.lexsort((found.known, -found.scores))
-    known, right = found.known[order], found.right[order]
-    chances, named = found.chances[order], found.named[order]
-    default = found.scores[order] >= 0.0
-    _, owners = np.unique(found.owners[order], return_inverse=True)
-
-    def statistic(draws: Vector) -> Vector:
-        weights = draws[owners]
-        return np.concatenate(
-            [
-                figures(known, right, weights),
-                at_threshold(known, right, default, weights),
-                [_calibration_error(chances, right, weights)],
-                _shares(named, weights * ~known),
-            ]
-        )
-
-    clusters = int(owners.max()) + 1
-    replicates = bootstrap(statistic, clusters, samples, rng)
-    return estimates(names, statistic(np.ones(clusters)), replicates)
-
-
-def _calibration_error(chances: FloatArray, right: Mask, weights: Vector) -> float:
-    """How far probabilities are from what comes true, on average over pictures."""
-    if np.isnan(chances).any() or not weights.any():
-        return float("nan")
-    bins = np.minimum((chances * _BINS).astype(np.intp), _BINS - 1)
-    off = np.bincount(bins, weights * (chances - right), minlength=_BINS)
-    return float(np.abs(off).sum() / weights.sum())
-
-
-def _shares(named: FloatArray, weights: Vector) -> Vector:
-    total = float(weights.sum())
-    return np.full(named.shape[1], np.nan) if total == 0.0 else (weights @ named) / total
+def _judged(inbox: Inbox, encoder: Encoder, spec: AdaptedSpec | None, adapt: bool) -> Judged:
+    rule = rule_for(encoder, spec, adapt=adapt).fitted(inbox.gallery, inbox.pictures)
+    found = judged(inbox, rule)
+    named = np.full((len(found.scores), len(RATES)), np.nan)
+    if rule.judge.threshold(RATES[0]) is not None:
+        top = found.scores + (rule.threshold or 0.0)
+        for column, rate in enumerate(RATES):
+            asked = rule_for(encoder, spec, adapt=adapt, at_fpir=rate)
+            least = asked.fitted(inbox.gallery, inbox.pictures).threshold
+            named[:, column] = top >= (0.0 if least is None else least)
+    return replace(found, named=named)
