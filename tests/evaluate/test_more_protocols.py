@@ -17,6 +17,7 @@ from kyara.evaluate.protocols import (
     Clustering,
     Enrolment,
     EvaluationProtocol,
+    Grouping,
     HardPairs,
     Robustness,
     Tiers,
@@ -328,3 +329,26 @@ def test_line_art_has_dark_lines_on_white() -> None:
 def test_a_picture_of_one_pixel_survives() -> None:
     for alteration in ALTERATIONS.values():
         assert alteration(Image.new("RGB", (1, 1), (10, 200, 30))).size == (1, 1)
+
+
+# Grouping
+
+
+def grouping(characters: int, pictures: int, spread: float) -> dict[str, float | None]:
+    return values(Grouping(heaps=1), clusters(characters, pictures, spread, dimension=128))
+
+
+def test_grouping_of_characters_that_stand_apart_is_perfect_in_every_way() -> None:
+    found = grouping(12, 6, 0.02)
+    for method in ("groups", "linkage", "hdbscan"):
+        assert 1.0 in [found[name] for name in found if name.startswith(f"{method}_f05_at_")]
+
+
+def test_without_a_similarity_of_its_own_a_model_has_no_figures_at_its_default() -> None:
+    assert grouping(12, 6, 0.02)["b3_f05"] is None
+
+
+def test_a_heap_of_noise_is_hardly_grouped() -> None:
+    found = grouping(12, 6, 20.0)
+    assert found["groups_f05_at_0.6"] is not None
+    assert found["groups_f05_at_0.6"] < 0.6

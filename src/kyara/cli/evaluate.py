@@ -95,8 +95,8 @@ class _Shape(click.types.StringParamType):
     multiple=True,
     metavar="NAME",
     help="Only this way of measuring: verification, hard_pairs, retrieval, enrolment, tiers, "
-    "open_set, inboxes, learning, clustering or robustness; may be given repeatedly. All of them "
-    "by default.",
+    "open_set, inboxes, learning, clustering, grouping or robustness; may be given repeatedly. All "
+    "of them by default.",
 )
 @click.option(
     "--judge",
@@ -199,9 +199,10 @@ def command(
     the rest?), tiers (the same with all references that there are), open_set (half of the
     characters are strangers: who is unknown?), inboxes (the same as `kyara sort` does it, adapted
     to inboxes of several shapes and not), learning (a library before and after it is told whom
-    some pictures show), clustering (unnamed pictures in groups) and robustness (one of two
-    pictures altered), per source and on average. Who is who is judged by
-    the same code as in `kyara identify`. Needs the extra `evaluate`.
+    some pictures show), clustering (unnamed pictures in groups), grouping (the same as
+    `kyara group` does it, and in two other ways) and robustness (one of two pictures altered), per
+    source and on average. Who is who is judged by the same code as in `kyara identify`. Needs
+    the extra `evaluate`.
 
     Of a detector: average precision at an overlap of one half, recall at 0.1 and 1 false boxes a
     picture, by source and by the size of a head, and pictures a second.

@@ -91,6 +91,12 @@ class Embedded:
         """How many characters there are."""
         return int(self.characters.max()) + 1 if len(self) else 0
 
+    def one_of_each_scene(self, rng: np.random.Generator) -> Indices:
+        """Places of one picture of each scene, in a random order."""
+        order = rng.permutation(len(self))
+        _, first = np.unique(self.scenes[order], return_index=True)
+        return np.asarray(rng.permutation(order[first]), dtype=np.intp)
+
     def with_more_than(self, n: int) -> Embedded:
         """The characters that have more than `n` pictures; without `mined` and `altered`."""
         return self.only(np.bincount(self.characters)[self.characters] > n)

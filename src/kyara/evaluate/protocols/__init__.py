@@ -22,6 +22,7 @@ from kyara.evaluate.protocols.contract import (
     Outcome,
 )
 from kyara.evaluate.protocols.enrolment import Enrolment, Tiers
+from kyara.evaluate.protocols.grouping import Grouping
 from kyara.evaluate.protocols.inboxes import Inboxes
 from kyara.evaluate.protocols.learning import Learning
 from kyara.evaluate.protocols.open_set import OpenSetIdentification
@@ -40,6 +41,7 @@ __all__ = [
     "Enrolment",
     "Estimate",
     "EvaluationProtocol",
+    "Grouping",
     "HardPairs",
     "Inboxes",
     "Learning",
@@ -64,6 +66,7 @@ PROTOCOLS: dict[str, Callable[[int], EvaluationProtocol]] = {
     "inboxes": lambda samples: Inboxes(bootstrap=samples),
     "learning": lambda samples: Learning(bootstrap=samples),
     "clustering": lambda samples: Clustering(bootstrap=samples),
+    "grouping": lambda _samples: Grouping(),
     "robustness": lambda samples: Robustness(bootstrap=samples),
 }
 """By name, in the order of reports: from the number of bootstrap samples to the protocol."""

@@ -63,7 +63,7 @@ class Clustering:
 
     def run(self, embedded: Embedded, measured: Measured, rng: np.random.Generator) -> Outcome:
         """The metrics."""
-        pictures = _one_of_each_scene(embedded, rng)[: self.limit]
+        pictures = embedded.one_of_each_scene(rng)[: self.limit]
         characters = embedded.characters[pictures]
         distances = _distances(embedded.embeddings[pictures], measured.compare)
         halved: list[tuple[BCubed, Indices]] = []
@@ -126,12 +126,6 @@ def _best_cut(tree: _Tree, characters: Indices, count: int) -> float:
 
 def _adjusted_rand(clusters: Indices, characters: Indices) -> float:
     return float(optional("sklearn.metrics").adjusted_rand_score(characters, clusters))
-
-
-def _one_of_each_scene(embedded: Embedded, rng: np.random.Generator) -> Indices:
-    order = rng.permutation(len(embedded))
-    _, first = np.unique(embedded.scenes[order], return_index=True)
-    return rng.permutation(order[first])
 
 
 def _halves(characters: Indices, rng: np.random.Generator) -> tuple[Indices, Indices] | None:
