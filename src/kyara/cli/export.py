@@ -156,6 +156,7 @@ def _export_encoder(
     """Write the plugin; returns the mean cosine of the 8-bit embeddings, if there are any."""
     from kyara.evaluate.dataset import load_dataset
     from kyara.manifest import InputSpec, TrainingSpec
+    from kyara.plugins.new import new_plugin
     from kyara.train.loop import load_trained, training_data
     from kyara.train.package import export_onnx, halve, load_crops, quantise, today, write_plugin
     from kyara.train.whiten import whiten as fit_projection
@@ -176,19 +177,22 @@ def _export_encoder(
         if ways.half:
             exact, model = model, Path(folder) / "half.onnx"
             halve(exact, model)
-        write_plugin(
-            model,
-            out,
-            plugin=plugin,
-            input_spec=spec,
-            dimension=config.model.dimension,
-            training=TrainingSpec(data=training_data(run), date=today(), config=run.name),
-        )
+        training = TrainingSpec(data=training_data(run), date=today(), config=run.name)
+        with new_plugin(out) as made:
+            write_plugin(
+                model,
+                made,
+                plugin=plugin,
+                input_spec=spec,
+                dimension=config.model.dimension,
+                training=training,
+            )
     return cosine
 
 
 def _export_detector(run: Path, out: Path, plugin: PluginSpec, size: int, half: bool) -> None:
     from kyara.manifest import TrainingSpec
+    from kyara.plugins.new import new_plugin
     from kyara.train.heads.loop import load_trained_detector, trained_on
     from kyara.train.heads.package import export_detector, write_detector
     from kyara.train.package import halve, today
@@ -201,4 +205,5 @@ def _export_detector(run: Path, out: Path, plugin: PluginSpec, size: int, half: 
             exact, model = model, Path(folder) / "half.onnx"
             halve(exact, model)
         training = TrainingSpec(data=trained_on(run), date=today(), config=run.name)
-        write_detector(model, out, plugin=plugin, size=size, training=training)
+        with new_plugin(out) as made:
+            write_detector(model, made, plugin=plugin, size=size, training=training)

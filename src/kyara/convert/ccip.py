@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kyara.convert.directory import CARD, new_plugin, plugin_name
+from kyara.convert.directory import CARD, plugin_name
 from kyara.errors import DataError, UsageError, one_line, printable
 from kyara.manifest import (
     EmbeddingSpec,
@@ -29,6 +29,7 @@ from kyara.manifest import (
 )
 from kyara.pictures.digest import digest_of_file
 from kyara.plugins.discover import open_encoder
+from kyara.plugins.new import new_plugin
 from kyara.runtime.device import CPU
 from kyara.runtime.session import open_session
 

@@ -21,9 +21,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from kyara.convert.directory import CARD, new_plugin, plugin_name
+from kyara.convert.directory import CARD, plugin_name
 from kyara.errors import DataError, KyaraError, UsageError, one_line, printable, reason
 from kyara.manifest import InputSpec, Manifest, PluginSpec, TrainingSpec
+from kyara.plugins.new import new_plugin
 from kyara.train.config import ModelConfig
 from kyara.train.model import EmbeddingNet
 from kyara.train.package import export_onnx, today, write_plugin

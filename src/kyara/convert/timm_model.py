@@ -15,9 +15,10 @@ from safetensors.torch import load_file
 from timm.data.config import resolve_model_data_config
 from torch import Tensor, nn
 
-from kyara.convert.directory import CARD, new_plugin, plugin_name
+from kyara.convert.directory import CARD, plugin_name
 from kyara.errors import DataError, KyaraError, UsageError, one_line, printable
 from kyara.manifest import InputSpec, Manifest, PluginSpec, TrainingSpec
+from kyara.plugins.new import new_plugin
 from kyara.train.package import export_onnx, write_plugin
 
 __all__ = ["convert_timm"]

@@ -26,6 +26,7 @@ from kyara.manifest import (
     TrainingSpec,
     save_manifest,
 )
+from kyara.train.anonymous import without_traces
 from kyara.types import FloatArray, PixelArray, normalised
 
 __all__ = ["export_onnx", "halve", "load_crops", "quantise", "write_plugin"]
@@ -156,9 +157,9 @@ def write_plugin(
     dimension: int,
     training: TrainingSpec,
 ) -> Manifest:
-    """Lay `model` and its manifest into `directory`, which is made."""
+    """Lay `model` and its manifest into `directory`, which is made; see `new_plugin`."""
     directory.mkdir(parents=True, exist_ok=True)
-    data = model.read_bytes()
+    data = without_traces(model)
     (directory / WEIGHTS).write_bytes(data)
     digest = hashlib.sha256(data).hexdigest()
     manifest = Manifest(

@@ -14,6 +14,7 @@ from kyara.manifest import ModelSpec, PluginSpec, TrainingSpec, save_manifest
 from kyara.manifest.detector import DetectionSpec, DetectorInputSpec, DetectorManifest
 from kyara.runtime.device import CPU
 from kyara.runtime.session import open_session
+from kyara.train.anonymous import without_traces
 from kyara.train.heads.network import HeadNet
 
 __all__ = ["export_detector", "write_detector"]
@@ -71,13 +72,13 @@ def export_detector(net: HeadNet, path: Path) -> None:
 def write_detector(
     model: Path, directory: Path, *, plugin: PluginSpec, size: int, training: TrainingSpec
 ) -> DetectorManifest:
-    """Lay `model` and its manifest into `directory`, which is made.
+    """Lay `model` and its manifest into `directory`, which is made; see `new_plugin`.
 
     Args:
         size: pixels of the longer side that it looks at.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    data = model.read_bytes()
+    data = without_traces(model)
     (directory / WEIGHTS).write_bytes(data)
     manifest = DetectorManifest(
         plugin=plugin,
