@@ -23,6 +23,8 @@ import tomli_w
 from hypothesis import settings
 from PIL import Image, ImageDraw
 
+from kyara import detect
+
 settings.register_profile("whole", deadline=None)
 """What must hold. A busy machine is no failure: times are for benchmarks."""
 settings.register_profile("quick", deadline=None, max_examples=15)
@@ -87,6 +89,12 @@ def heeded_interrupts() -> None:
     every process that they start; some tests are about just that."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True)
+def pictures_are_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a test says nothing else, a picture is one figure, whatever detector is shipped."""
+    monkeypatch.setattr(detect, "DEFAULT", detect.WholePicture())
 
 
 @pytest.fixture(autouse=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 from PIL import Image
 
@@ -19,6 +20,7 @@ class Halves:
     id = "halves@1"
     longest = 32
     margin = 0.0
+    context: Literal["none", "alone"] = "none"
 
     def __init__(self) -> None:
         self.asked: list[int] = []

@@ -12,6 +12,7 @@ import tomli_w
 from PIL import Image
 
 import kyara
+from kyara import detect
 from kyara.detect.onnx import OnnxDetector
 from kyara.errors import PluginError, UsageError
 from kyara.evaluate.boxes import load_boxes
@@ -62,6 +63,22 @@ def found(directory: Path, picture: Picture) -> list[tuple[tuple[float, ...], fl
     (detections,) = open_detector(str(directory)).detect([picture])
     assert {d.kind for d in detections} <= {"head"}
     return [(d.box.as_tuple(), d.score) for d in detections]
+
+
+def test_the_shipped_detector_is_the_default(
+    plugin: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(detect, "DEFAULT", None)
+    monkeypatch.setattr(detect, "_SHIPPED", tmp_path / "none")
+    detect._shipped.cache_clear()
+    assert detect.default().id == "whole"  # a Kyara without one
+    monkeypatch.setattr(detect, "_SHIPPED", plugin())
+    detect._shipped.cache_clear()
+    found = detect.default()
+    assert found.id.startswith("finder@1:")
+    assert found is detect.default() is open_detector("auto")  # its network is loaded once
+    assert detect.named("whole").id == "whole"  # so libraries of before go on
+    detect._shipped.cache_clear()
 
 
 def test_boxes_that_overlap_a_better_one_go(plugin: Make) -> None:

@@ -6,9 +6,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from kyara.errors import KyaraError, PluginError, UsageError, one_line
+from kyara.manifest import MANIFEST
+from kyara.manifest.detector import load_detector_manifest
+from kyara.runtime.device import CPU, Device
 from kyara.types import Box, Detection
 
 if TYPE_CHECKING:  # a run that the cache answers never needs the decoders
@@ -48,6 +53,12 @@ class Detector(Protocol):
         hair, hat and ears tell characters apart too."""
         ...
 
+    @property
+    def context(self) -> Literal["none", "alone"]:
+        """`alone`: the figure that is alone in its picture is embedded together with the whole of
+        it, by the mean of both; `none`: by its crop only."""
+        ...
+
     def detect(self, pictures: Sequence[Picture], /) -> list[tuple[Detection, ...]]:
         """The figures in each picture, boxes in pixels of the upright picture (not of the
         smaller one that was decoded); none where there are none."""
@@ -60,18 +71,32 @@ class WholePicture:
     id = WHOLE
     longest = 0
     margin = 0.0
+    context: Literal["none", "alone"] = "none"
 
     def detect(self, pictures: Sequence[Picture], /) -> list[tuple[Detection, ...]]:
         """Each picture itself."""
         return [(whole(picture),) for picture in pictures]
 
 
-DEFAULT: Detector = WholePicture()
+DEFAULT: Detector | None = None
+"""In the place of the shipped detector; for tests, and for those who embed Kyara."""
+
+_SHIPPED = Path(__file__).parents[1] / "plugins" / "heads-1"
 
 
-def default() -> Detector:
-    """The detector where nobody chose another."""
-    return DEFAULT
+def default(device: Device = CPU) -> Detector:
+    """The detector where nobody chose another: the shipped one."""
+    return DEFAULT or _shipped(device)
+
+
+@cache
+def _shipped(device: Device) -> Detector:
+    """The plugin that Kyara comes with; a Kyara without it takes every picture whole."""
+    if not (_SHIPPED / MANIFEST).is_file():
+        return WholePicture()
+    from kyara.detect.onnx import OnnxDetector
+
+    return OnnxDetector(_SHIPPED, load_detector_manifest(_SHIPPED), device)
 
 
 def named(identity: str) -> Detector:
@@ -80,7 +105,7 @@ def named(identity: str) -> Detector:
     Raises:
         UsageError: there is none.
     """
-    for detector in (DEFAULT, WholePicture()):
+    for detector in (default(), WholePicture()):
         if detector.id == identity:
             return detector
     raise UsageError(f"there is no detector {identity!r}")

@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from kyara.detect import crop_box, whole
 from kyara.detect.boxes import suppressed
 from kyara.errors import PluginError
 from kyara.manifest.detector import (
@@ -65,6 +66,11 @@ class OnnxDetector:
     def margin(self) -> float:
         """See `Detector`."""
         return self._manifest.detection.margin
+
+    @property
+    def context(self) -> Literal["none", "alone"]:
+        """See `Detector`."""
+        return self._manifest.detection.context
 
     @property
     def threshold(self) -> float:
@@ -202,8 +208,17 @@ def _detections(
     picture: Picture, boxes: FloatArray, scores: FloatArray, spec: DetectionSpec
 ) -> tuple[Detection, ...]:
     limit = np.asarray([picture.width, picture.height] * 2, dtype=np.float64)
-    return tuple(
+    found = tuple(
         Detection(Box(*box), spec.figure, min(1.0, score))
         for box, score in zip(np.minimum(boxes, limit).tolist(), scores.tolist(), strict=True)
         if box[0] < box[2] and box[1] < box[3]
     )
+    return (whole(picture),) if len(found) == 1 and _fills(found[0], picture, spec) else found
+
+
+def _fills(detection: Detection, picture: Picture, spec: DetectionSpec) -> bool:
+    """Whether the picture is already the crop of this figure."""
+    left, top, right, bottom = crop_box(
+        detection, spec.margin, float(picture.width), float(picture.height)
+    ).as_tuple()
+    return (right - left) * (bottom - top) >= spec.fills * picture.width * picture.height

@@ -24,7 +24,7 @@ from kyara.encode.encoder import Encoder
 from kyara.errors import PictureError
 from kyara.pictures.source import Content, PictureLike, Source, as_sources
 from kyara.pictures.state import FileState
-from kyara.types import Box, Detection, FloatArray, PixelArray
+from kyara.types import Box, Detection, FloatArray, PixelArray, normalised
 
 if TYPE_CHECKING:
     from kyara.pictures.read import Picture
@@ -209,8 +209,13 @@ class _Run:
                 item.error = error
 
     def _boxes(self, picture: Picture, detections: Sequence[Detection]) -> list[Box]:
+        """What is cut out for the figures: for one that is alone perhaps also the whole."""
         size, margin = (picture.width, picture.height), self.detector.margin
-        return [detect.crop_box(detection, margin, *size) for detection in detections]
+        boxes = [detect.crop_box(detection, margin, *size) for detection in detections]
+        alone = len(detections) == 1 and detections[0].kind != "whole"
+        if alone and self.detector.context == "alone":
+            boxes.append(detect.whole(picture).box)
+        return boxes
 
     def _encode(self, items: Sequence[_Item]) -> None:
         if not items:
@@ -221,6 +226,8 @@ class _Run:
         begin = 0
         for item in items:
             own = embeddings[begin : begin + len(item.crops)]
+            if len(own) > len(item.detections):
+                own = normalised(own.mean(axis=0, keepdims=True))
             item.found = CachedEmbeddings(item.detections, own)
             item.fresh = True
             begin += len(item.crops)

@@ -67,6 +67,10 @@ class DetectionSpec(Table, kw_only=True, frozen=True, forbid_unknown_fields=True
         nms: of two boxes that overlap by more (IoU), only the better one stays.
         most: figures in a picture.
         margin: how far a crop reaches beyond the box, on each side, by the box's size.
+        context: `alone`: the figure that is alone in a picture is embedded with the whole of it,
+            the mean of both; `none`: by its crop only, as one of several always is.
+        fills: where the crop of the only figure takes this share of the picture or more, that is
+            a crop already, and stays whole.
         small: if the middle one of the heads is smaller, by the picture's longer side, the picture
             is looked at again in overlapping quarters; 0: never.
         large: if the largest box is larger, or none is found, it is looked at again at half the
@@ -82,6 +86,8 @@ class DetectionSpec(Table, kw_only=True, frozen=True, forbid_unknown_fields=True
     nms: Share = 0.5
     most: Annotated[int, msgspec.Meta(ge=1)] = 100
     margin: Annotated[float, msgspec.Meta(ge=0.0, le=2.0)] = 0.25
+    context: Literal["none", "alone"] = "none"
+    fills: Share = 0.8
     small: Share = 0.0
     large: Share = 1.0
 

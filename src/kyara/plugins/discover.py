@@ -140,7 +140,10 @@ def open_detector(name: str, device: Device = CPU) -> detect.Detector:
         DeviceError: ONNX Runtime cannot use the device.
     """
     if name == "auto":
-        return detect.default()
+        detector = detect.default(device)
+        if isinstance(detector, OnnxDetector):
+            require_onnx_device(device)
+        return detector
     if name == "none":
         return detect.WholePicture()
     directory = plugin_directory(name).resolve()
