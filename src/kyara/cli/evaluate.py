@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kyara.cli.console import progress
+from kyara.cli.evaluate_detector import DetectorEvaluation, has_boxes, load_labelled
 from kyara.cli.options import ModelOptions, report_skipped
 from kyara.cli.references import JudgeName
 
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from kyara.encode.encoder import Encoder
-    from kyara.evaluate.boxes import BoxedPicture
-    from kyara.evaluate.dataset import Dataset
     from kyara.evaluate.embed import EmbeddedDataset
     from kyara.evaluate.inboxes import InboxShape
     from kyara.evaluate.protocols import EvaluationProtocol
@@ -35,6 +34,7 @@ More examples:
     kyara evaluate dev.csv --plugin res18_single --plugin runs/new --json new.json
     kyara evaluate dev.csv --plugin my-plugin --calibrate my-plugin
     kyara evaluate boxes.csv --detector my-detector --json heads.json
+    kyara evaluate dev.csv --source popular --detector my-detector
 
 \b
 DATASET is a folder with a folder of pictures per character, or a CSV manifest with the
@@ -78,8 +78,25 @@ class _Shape(click.types.StringParamType):
     "detectors",
     multiple=True,
     metavar="NAME-OR-DIR",
-    help="Measure instead how well this detector finds heads; DATASET is then a CSV of boxes. May "
-    "be given repeatedly.",
+    help="Measure this detector: how well it finds heads, where DATASET is a CSV of boxes; "
+    "otherwise what it is worth for who is who. May be given repeatedly.",
+)
+@click.option(
+    "--margin",
+    "margins",
+    multiple=True,
+    type=click.FloatRange(min=0.0, max=2.0),
+    metavar="SHARE",
+    help="With --detector: also crops with this margin; may be given repeatedly. By default the "
+    "detector's own.",
+)
+@click.option(
+    "--composed",
+    default=100,
+    show_default=True,
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="With --detector: pictures to put together of two to five characters, of each source.",
 )
 @click.option(
     "--baseline",
@@ -178,6 +195,8 @@ def command(
     dataset: Path,
     plugins: tuple[str, ...],
     detectors: tuple[str, ...],
+    margins: tuple[float, ...],
+    composed: int,
     baselines: tuple[str, ...],
     protocols: tuple[str, ...],
     judges: tuple[str, ...],
@@ -204,16 +223,23 @@ def command(
     source and on average. Who is who is judged by the same code as in `kyara identify`. Needs
     the extra `evaluate`.
 
-    Of a detector: average precision at an overlap of one half, recall at 0.1 and 1 false boxes a
-    picture, by source and by the size of a head, and pictures a second.
+    Of a detector on boxes: average precision at an overlap of one half, recall at 0.1 and 1 false
+    boxes a picture, by source and by the size of a head, and pictures a second. On pictures of
+    characters: the same measures as above for each picture as a whole, by the figure that is
+    found in it, and by both together; and who is named in pictures composed of several.
     """
     if detectors:
-        if plugins or baselines or protocols or judges or plots:
+        if baselines or protocols or judges or plots:
             raise click.UsageError(
-                "--detector goes with --source, --json, --markdown, --calibrate and --bootstrap"
+                "--detector goes with --source, --json, --markdown, --calibrate and --bootstrap; "
+                "for a data set of characters also with one --plugin, --margin and --composed"
             )
-        files = json_file, markdown_file, calibrated
-        return _measure_detectors(dataset, detectors, sources, files, bootstrap, seed, device)
+        asked = DetectorEvaluation(
+            dataset, detectors, sources, json_file, markdown_file, bootstrap, seed, device
+        )
+        if has_boxes(dataset):
+            return asked.boxes(calibrated)
+        return asked.characters(plugins, margins, composed)
     from kyara.evaluate.suite import check_judges, measure, see
     from kyara.extras import optional
 
@@ -221,7 +247,7 @@ def command(
     if plots is not None:
         optional("matplotlib")
     chosen = _protocols(protocols, bootstrap, inboxes)
-    labelled = _load(dataset, sources)
+    labelled = load_labelled(dataset, sources)
     encoders = _open(plugins, baselines, calibrated, device)
     check_judges(encoders, judges)
     mining = _open_miner(miner, device) if "hard_pairs" in {p.name for p in chosen} else None
@@ -232,83 +258,6 @@ def command(
         # _open puts it first.
         _calibrate(calibrated, *seen[0], name=dataset.stem, seed=seed)
     return _report_skipped(seen, len(labelled.pictures))
-
-
-def _measure_detectors(
-    path: Path,
-    names: Sequence[str],
-    sources: Sequence[str],
-    files: tuple[Path | None, Path | None, Path | None],
-    samples: int,
-    seed: int,
-    device: str,
-) -> int:
-    from kyara.evaluate.boxes import by_source, load_boxes
-    from kyara.evaluate.detectors import (
-        detection_table,
-        measure_detector,
-        save_detector_report,
-    )
-    from kyara.evaluate.report import write_bytes
-    from kyara.plugins.discover import open_detector
-    from kyara.runtime.device import parse_device
-
-    pictures = [picture for picture in load_boxes(path) if not picture.decoy]
-    _check_sources(sources, list(by_source(pictures)), path)
-    kept = [picture for picture in pictures if not sources or picture.source in sources]
-    if files[2] is not None:
-        _calibrate_detector(files[2], kept, device)
-    opened = [open_detector(name, parse_device(device)) for name in dict.fromkeys(names)]
-    reports = [
-        measure_detector(d, kept, name=path.stem, samples=samples, seed=seed, progress=progress)
-        for d in opened
-    ]
-    text = "\n".join(detection_table(report) for report in reports)
-    click.echo(text, nl=False)
-    if files[0] is not None:
-        save_detector_report(reports, files[0])
-    if files[1] is not None:
-        write_bytes(files[1], text.encode())
-    return report_skipped(list(dict.fromkeys(s for r in reports for s in r.skipped)), len(kept))
-
-
-def _calibrate_detector(directory: Path, pictures: Sequence[BoxedPicture], device: str) -> None:
-    from kyara.detect.onnx import OnnxDetector
-    from kyara.evaluate.detector_fit import calibrated, write_calibration
-    from kyara.evaluate.detectors import judge_all
-    from kyara.manifest.detector import load_detector_manifest
-    from kyara.runtime.device import parse_device
-
-    manifest = load_detector_manifest(directory)
-    judged, _, _ = judge_all(
-        OnnxDetector(directory, manifest, parse_device(device)), pictures, progress=progress
-    )
-    spec = calibrated(judged, manifest.detection)
-    write_calibration(directory, spec)
-    click.echo(
-        f"kyara: calibrated {manifest.plugin.name}: slope {spec.slope}, intercept "
-        f"{spec.intercept}, threshold {spec.threshold}",
-        err=True,
-    )
-
-
-def _check_sources(wanted: Sequence[str], known: Sequence[str], path: Path) -> None:
-    from kyara.errors import UsageError
-
-    unknown = sorted(set(wanted) - set(known))
-    if unknown:
-        hint = f"there are: {', '.join(known)}"
-        raise UsageError(f"no source {', '.join(unknown)}", where=path, hint=hint)
-
-
-def _load(path: Path, sources: Sequence[str]) -> Dataset:
-    from kyara.evaluate.dataset import Dataset, load_dataset
-
-    dataset = load_dataset(path)
-    _check_sources(sources, dataset.sources, path)
-    if not sources:
-        return dataset
-    return Dataset(tuple(p for p in dataset.pictures if p.source in sources))
 
 
 def _open(

@@ -27,6 +27,7 @@ __all__ = [
     "embed_altered",
     "embed_dataset",
     "embed_labelled",
+    "embedded_of",
     "mine",
 ]
 
@@ -66,19 +67,32 @@ def embed_dataset(
         DataError: what is left does not have a character with two pictures beside another.
         PluginError: the encoder fails.
     """
-    kept: list[LabelledPicture] = []
-    rows: list[FloatArray] = []
-    skipped: list[str] = []
-    for picture, found in embed_labelled(encoder, dataset.pictures, workers):
-        if isinstance(found, str):
-            skipped.append(found)
-        else:
-            kept.append(picture)
-            rows.append(found)
+    found = []
+    for one in embed_labelled(encoder, dataset.pictures, workers):
+        found.append(one)
         on_done(1)
-    embeddings = np.stack(rows) if rows else np.zeros((0, encoder.dimension), np.float32)
-    pictures = {s: tuple(p for p in kept if p.source == s) for s in dataset.sources}
-    sources = {source: _of_source(source, kept, embeddings) for source in dataset.sources}
+    return embedded_of(found, dataset.sources, encoder.dimension)
+
+
+def embedded_of(
+    found: Sequence[tuple[LabelledPicture, FloatArray | str]],
+    names: Sequence[str],
+    dimension: int,
+) -> EmbeddedDataset:
+    """Pictures with their embeddings (d,), or the reason why one has none, as a data set.
+
+    Args:
+        names: of the sources.
+
+    Raises:
+        DataError: what is left does not have a character with two pictures beside another.
+    """
+    kept = [picture for picture, row in found if not isinstance(row, str)]
+    rows = [row for _, row in found if not isinstance(row, str)]
+    skipped = [reason for _, reason in found if isinstance(reason, str)]
+    embeddings = np.stack(rows) if rows else np.zeros((0, dimension), np.float32)
+    pictures = {s: tuple(p for p in kept if p.source == s) for s in names}
+    sources = {source: _of_source(source, kept, embeddings) for source in names}
     if not any(s.character_count > 1 and len(s.with_more_than(1)) for s in sources.values()):
         raise DataError(
             "nothing can be measured on this data set",

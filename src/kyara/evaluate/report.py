@@ -24,6 +24,7 @@ __all__ = [
     "markdown_by_source",
     "save_markdown",
     "save_report",
+    "write_json",
 ]
 
 
@@ -109,7 +110,16 @@ def save_report(report: Report, path: Path) -> None:
     Raises:
         OutputError: it cannot be written.
     """
-    data = msgspec.json.encode(_rounded(msgspec.to_builtins(report)))
+    write_json(report, path)
+
+
+def write_json(measured: msgspec.Struct, path: Path) -> None:
+    """As `save_report` writes a report.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    data = msgspec.json.encode(_rounded(msgspec.to_builtins(measured)))
     write_bytes(path, msgspec.json.format(data, indent=1) + b"\n")
 
 

@@ -86,6 +86,7 @@ def measure(
     protocols: Sequence[EvaluationProtocol] | None = None,
     *,
     judges: Sequence[str] = (),
+    labels: Sequence[str] = (),
     name: str = "",
     seed: int = 0,
 ) -> Report:
@@ -94,6 +95,7 @@ def measure(
     Args:
         protocols: by default `standard_protocols()`.
         judges: names; see `judges_for`.
+        labels: what the report calls what was seen, no two alike; by default the encoders' names.
         name: what the report calls the data set.
         seed: of all chance; encoders meet the same draws.
 
@@ -117,7 +119,9 @@ def measure(
         axes=dict(AXES),
         encoders=tuple(
             _measure_one(label, one, data, protocols, seed)
-            for label, one, (_, data) in zip(_labels(encoders), measured, seen, strict=True)
+            for label, one, (_, data) in zip(
+                labels or _labels(encoders), measured, seen, strict=True
+            )
         ),
     )
 
