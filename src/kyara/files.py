@@ -11,9 +11,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from kyara.errors import DataError, KyaraError, OutputError, reason
+from kyara.errors import DataError, KyaraError, OutputError, UsageError, reason
 
 __all__ = [
+    "NewFolder",
     "is_folder",
     "new_file",
     "part_beside",
@@ -150,3 +151,41 @@ def writing(path: str | os.PathLike[str], *, what: str = "cannot write it") -> I
     """
     with reading(path, OutputError, what=what):
         yield
+
+
+class NewFolder:
+    """A folder for files of their own names: new or empty, so that nothing is overwritten.
+
+    Raises:
+        UsageError: something is there, or there is no folder that it could lie in.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._names: set[str] = set()
+        hint = "name a new or an empty folder: nothing is overwritten"
+        if not is_folder(path):
+            if os.path.lexists(path):
+                raise UsageError("there is a file of this name", where=path, hint=hint)
+            if not is_folder(path.parent):
+                raise UsageError("there is no such folder", where=path.parent)
+        elif os.listdir(path):
+            raise UsageError("there is something in this folder", where=path, hint=hint)
+
+    def make(self) -> None:
+        """Make it, if it is not there.
+
+        Raises:
+            OutputError: it cannot be made.
+        """
+        with writing(self.path):
+            self.path.mkdir(exist_ok=True)
+
+    def name_for(self, stem: str, suffix: str) -> Path:
+        """A path in it that was not given before: `stem.png`, `stem-2.png` and so on; letter case
+        makes no difference."""
+        number = 1
+        while (name := stem if number == 1 else f"{stem}-{number}").casefold() in self._names:
+            number += 1
+        self._names.add(name.casefold())
+        return self.path / f"{name}{suffix}"

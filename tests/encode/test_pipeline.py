@@ -10,14 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kyara.encode import pipeline
 from kyara.encode.cache import EmbeddingCache
 from kyara.encode.encoder import Encoder
-from kyara.encode.pipeline import CHUNK, EmbeddedPicture, embed_pictures, worker_count
+from kyara.encode.pipeline import CHUNK, EmbeddedPicture, embed_pictures
 from kyara.errors import PluginError
 from kyara.manifest import load_manifest
 from kyara.pictures.digest import digest_of_file
 from kyara.plugins.discover import open_encoder
+from kyara.runtime.workers import worker_count
 from kyara.types import FloatArray, PixelArray
 from tests.conftest import COLOURS, draw
 
@@ -236,5 +236,5 @@ def test_workers_are_the_processors_of_this_process(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {3, 5, 6}, raising=False)
     assert worker_count() == 3
     monkeypatch.delattr(os, "sched_getaffinity")
-    monkeypatch.setattr(pipeline.os, "cpu_count", lambda: None)
+    monkeypatch.setattr(os, "cpu_count", lambda: None)
     assert worker_count() == 1

@@ -22,6 +22,7 @@ COMMANDS = {
     "undo": "Put everything back as it was before a sort.",
     "library": "Remember pictures, characters and decisions in one file.",
     "decide": "Say who is in a picture, and take it back.",
+    "detect": "Find the figures in pictures.",
     "embed": "Write the embeddings of pictures to a file.",
     "plugins": "List the models that there are.",
     "cache": "Look at, or clear, the embeddings that are kept.",

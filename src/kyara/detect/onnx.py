@@ -77,6 +77,11 @@ class OnnxDetector:
         """The probability from which on a box is a figure."""
         return self._manifest.detection.threshold
 
+    @property
+    def figure(self) -> str:
+        """What its boxes are of, `head` or `figure`."""
+        return self._manifest.detection.figure
+
     def detect(self, pictures: Sequence[Picture], /) -> list[tuple[Detection, ...]]:
         """The figures in each picture, the most certain first; see `Detector`."""
         spec = self._manifest.detection

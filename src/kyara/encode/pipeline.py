@@ -8,10 +8,8 @@ between them, and only a few chunks exist at a time.
 
 from __future__ import annotations
 
-import os
-from collections import deque
 from collections.abc import Container, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,12 +22,13 @@ from kyara.encode.encoder import Encoder
 from kyara.errors import PictureError
 from kyara.pictures.source import Content, PictureLike, Source, as_sources
 from kyara.pictures.state import FileState
+from kyara.runtime.workers import mapped, worker_count
 from kyara.types import Box, Detection, FloatArray, PixelArray, normalised
 
 if TYPE_CHECKING:
     from kyara.pictures.read import Picture
 
-__all__ = ["EmbeddedPicture", "embed_pictures", "worker_count"]
+__all__ = ["EmbeddedPicture", "embed_pictures"]
 
 CHUNK = 16
 """Pictures per chunk at most: larger batches encode no faster, and the last chunk of a worker
@@ -64,13 +63,6 @@ class EmbeddedPicture:
     size: tuple[int, int] | None = None
 
 
-def worker_count() -> int:
-    """Processors that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return max(1, len(os.sched_getaffinity(0)))
-    return os.cpu_count() or 1
-
-
 def embed_pictures(
     pictures: Sequence[PictureLike],
     encoder: Encoder,
@@ -97,17 +89,9 @@ def embed_pictures(
     workers = workers or worker_count()
     size = max(1, min(CHUNK, -(-len(sources) // (4 * workers))))
     chunks = (sources[i : i + size] for i in range(0, len(sources), size))
-    pool = ThreadPoolExecutor(workers, thread_name_prefix="kyara-embed")
-    running: deque[Future[list[EmbeddedPicture]]] = deque()
-    try:
-        for chunk in chunks:
-            running.append(pool.submit(run.embed, chunk))
-            if len(running) >= 2 * workers:
-                yield from running.popleft().result()
-        while running:
-            yield from running.popleft().result()
-    finally:  # also when the caller stops early, or Ctrl-C comes
-        pool.shutdown(wait=True, cancel_futures=True)
+    with closing(mapped(run.embed, chunks, workers, "kyara-embed")) as done:
+        for embedded in done:
+            yield from embedded
 
 
 @dataclass

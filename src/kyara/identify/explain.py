@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from kyara.encode.encoder import Encoder
-from kyara.encode.pipeline import worker_count
+from kyara.runtime.workers import worker_count
 from kyara.types import FloatArray, PixelArray
 
 __all__ = ["METHOD", "Explanation", "Occlusion", "explain_similarity"]

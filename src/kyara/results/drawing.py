@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 from PIL import Image, ImageDraw, ImageFont
 
 from kyara.errors import KyaraError, OutputError, UsageError, printable
-from kyara.files import is_folder, new_file, writing
+from kyara.files import NewFolder, is_folder, new_file, writing
 from kyara.identify.answer import UNKNOWN, Answer
 from kyara.pictures.read import Picture, decode, flatten, read_bytes
 from kyara.results.fonts import font_for
@@ -29,7 +28,7 @@ _COLOURS = (
 )
 _NOBODY = (90, 90, 90)
 _DARK, _LIGHT = (16, 16, 16), (255, 255, 255)
-_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
+_FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
 
 _Colour = tuple[int, int, int]
 
@@ -183,18 +182,10 @@ class Drawings:
             UsageError: something is there, or there is no such folder.
         """
         self.problems: list[KyaraError] = []
+        self._new_folder = NewFolder(place)
+        self._folder: NewFolder | None = self._new_folder
         self._place = place
-        self._in_folder = is_folder(place)
         self._begun = False
-        self._names: set[str] = set()
-        if self._in_folder and os.listdir(place):
-            hint = "name a new or an empty folder: nothing is overwritten"
-            raise UsageError("there is something in this folder", where=place, hint=hint)
-        if not self._in_folder and os.path.lexists(place):
-            hint = "choose another name: nothing is overwritten"
-            raise UsageError("there is a file of this name", where=place, hint=hint)
-        if not self._in_folder and not is_folder(place.parent):
-            raise UsageError("there is no such folder", where=place.parent)
 
     def begin(self, *, several: bool) -> None:
         """Told before pictures come whether there may be more than one.
@@ -203,42 +194,30 @@ class Drawings:
             UsageError: the place is not for that many.
             OutputError: the folder cannot be made.
         """
-        as_picture = self._place.suffix.lower() in _SUFFIXES
-        if self._in_folder or self._begun:
+        if self._begun:
             return
         self._begun = True
+        as_picture = self._place.suffix.lower() in _FORMATS and not is_folder(self._place)
         if several and as_picture:
             raise UsageError("several pictures are drawn into a folder", where=self._place)
-        if not several and not as_picture:
-            hint = f"one of {', '.join(_SUFFIXES)}, or an empty folder"
+        if as_picture:
+            self._folder = None
+        elif several or is_folder(self._place):
+            self._new_folder.make()
+        else:
+            hint = f"one of {', '.join(_FORMATS)}, or an empty folder"
             raise UsageError("this is no name for a picture", where=self._place, hint=hint)
-        if several:
-            with writing(self._place):
-                self._place.mkdir()
-            self._in_folder = True
 
     def add(self, answers: Sequence[Answer], path: Path) -> None:
         """Draw the answers for the picture at `path`, unless it failed."""
         if any(answer.error is not None for answer in answers):
             return
-        target = self._target(path) if self._in_folder else self._place
+        folder = self._folder
+        target = self._place if folder is None else folder.name_for(path.stem, ".png")
         try:
             picture = decode(read_bytes(path), longest=_MOST, where=path)
             drawn = draw_answers(picture, answers)
             with writing(target), new_file(target) as part:
-                drawn.save(part, _format(target), quality=92)
+                drawn.save(part, _FORMATS[target.suffix.lower()], quality=92)
         except KyaraError as error:
             self.problems.append(error)
-
-    def _target(self, path: Path) -> Path:
-        names = (
-            path.stem if n == 1 else f"{path.stem}-{n}" for n in range(1, len(self._names) + 2)
-        )
-        name = next(name for name in names if name.casefold() not in self._names)
-        self._names.add(name.casefold())
-        return self._place / f"{name}.png"
-
-
-def _format(target: Path) -> str:
-    suffix = target.suffix.lower()
-    return {".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}.get(suffix, "PNG")

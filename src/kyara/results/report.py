@@ -18,12 +18,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TypeVar
 
-from kyara.encode.pipeline import worker_count
 from kyara.errors import UsageError
 from kyara.files import is_folder, new_file, replaced, writing
 from kyara.identify.answer import UNKNOWN, Answer
 from kyara.results.text import as_text
 from kyara.results.thumbnails import Thumbnail, thumbnail
+from kyara.runtime.workers import worker_count
 
 __all__ = ["Answered", "check_report_place", "write_report"]
 
