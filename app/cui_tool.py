@@ -25,7 +25,6 @@ try:
     from kyara.errors import PluginError
     from kyara.identify.default import choose_judge
     from kyara.identify.references import CastReferences
-    from kyara.library.cast import read_cast
     from kyara.plugins.discover import open_encoder
     from kyara.runtime.device import parse_device
     from kyara.sorting import SortRequest, sort_pictures
@@ -125,7 +124,7 @@ def classify(
     word for this command.
     """
     # The pictures were always taken whole, whatever finds figures in them elsewhere.
-    references = CastReferences(read_cast(enroll_config_fn), WholePicture())
+    references = CastReferences.at(enroll_config_fn, WholePicture())
     encoder = _open(model)
     rule = choose_judge(encoder, JUDGES[mode], always_name=True)
     request = SortRequest(target_dir, references, result_dir, rule)

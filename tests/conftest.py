@@ -155,10 +155,10 @@ def draw(path: Path, name: str, pose: int = 0, size: tuple[int, int] = (60, 60))
 
 @pytest.fixture
 def cast(tmp_path: Path) -> Path:
-    """A cast of three with three references each."""
+    """A cast of three with three references each, none of them a copy of another."""
     for name in ("ruby", "jade", "azure"):
-        for pose in range(3):
-            draw(tmp_path / "cast" / name / f"{pose}.png", name, pose)
+        for number in range(3):
+            draw(tmp_path / "cast" / name / f"{number}.png", name, 50 + number)
     return tmp_path / "cast"
 
 

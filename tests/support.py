@@ -17,10 +17,14 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw
 
+from kyara.organise.plan import Action
 from tests.conftest import Ran
 
 TORN = b"not a picture at all"
 """What a mislabelled file may hold."""
+
+FILED = [action for action in Action if action is not Action.REFILE]
+"""What is done with the pictures of an inbox."""
 
 AWKWARD_NAMES = [
     b"two words.png",

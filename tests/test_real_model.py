@@ -65,6 +65,14 @@ def test_sorting_the_examples(kyara: Callable[..., Ran], tmp_path: Path) -> None
     assert np.mean(right) > 0.5
 
 
+def test_a_threshold_says_that_it_changes_the_scale(kyara: Callable[..., Ran]) -> None:
+    call = ["identify", INBOX / "panel-07.png", "--refs", CAST, "--csv", "--no-adapt"]
+    said = "kyara: with --threshold scores are those of --mode any"
+    assert said in kyara(*call, "--threshold", "0.5").err
+    assert said not in kyara(*call, "--threshold", "0.5", "--mode", "plda").err
+    assert said not in kyara(*call).err
+
+
 @pytest.mark.parametrize("plugin", ["kyara-1", "res18_single"])
 def test_python_answers_as_the_command_does(
     kyara: Callable[..., Ran], tmp_path: Path, plugin: str

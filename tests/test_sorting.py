@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,9 +18,11 @@ from kyara import sorting
 from kyara.encode.cache import EmbeddingCache
 from kyara.encode.encoder import Encoder
 from kyara.errors import UsageError
-from kyara.identify.references import CastReferences
-from kyara.library.cast import read_cast
-from kyara.organise.plan import Operation, Plan, Status
+from kyara.identify.references import CastReferences, LibraryReferences
+from kyara.library.roots import roots_at
+from kyara.library.store import Library
+from kyara.library.update import add
+from kyara.organise.plan import Action, Operation, Plan, Status
 from kyara.sorting import SortRequest, SortResult, sort_pictures
 from tests.conftest import draw
 from tests.support import TORN, files, tree
@@ -41,7 +45,7 @@ def request_of(
     def make(**changes: object) -> SortRequest:
         settings: dict[str, object] = {
             "inbox": inbox,
-            "references": CastReferences(read_cast(cast)),
+            "references": CastReferences.at(cast),
             "out": tmp_path / "out",
             "rule": kyara.choose_judge(encoder, threshold=0.8),
         }
@@ -150,12 +154,52 @@ def test_bad_pictures_and_references_are_reported_in_their_place(
 def test_a_character_without_pictures_stops_before_anything_is_written(
     request_of: Callable[..., SortRequest], encoder: Encoder, cast: Path, tmp_path: Path
 ) -> None:
-    for path in (cast / "jade").iterdir():
+    for path in cast.glob("*/*"):
         path.write_bytes(TORN)
     before = tree(tmp_path)
-    with pytest.raises(UsageError, match="'jade' has no usable picture"):
+    with pytest.raises(UsageError, match="'azure' has no usable picture"):
         sort_pictures(request_of(), encoder)
     assert tree(tmp_path) == before
+
+
+@pytest.mark.parametrize("place", ["cast", "cast/sorted", "cast/ruby", "cast/ruby/more"])
+def test_results_never_lie_where_references_do(
+    request_of: Callable[..., SortRequest], encoder: Encoder, tmp_path: Path, place: str
+) -> None:
+    before = tree(tmp_path)
+    with pytest.raises(UsageError, match="where the references are"):
+        sort_pictures(request_of(out=tmp_path / place), encoder)
+    assert tree(tmp_path) == before
+
+
+def test_a_folder_of_the_results_is_no_folder_of_references(
+    request_of: Callable[..., SortRequest], encoder: Encoder, cast: Path, tmp_path: Path
+) -> None:
+    (cast / "ruby").rename(tmp_path / "ruby")
+    listed = {"ruby": str(tmp_path / "ruby"), "jade": str(cast / "jade")}
+    (tmp_path / "cast.json").write_text(json.dumps(listed))
+    references = CastReferences.at(tmp_path / "cast.json")
+    before = tree(tmp_path)
+    with pytest.raises(UsageError, match="where the references are"):
+        sort_pictures(request_of(out=tmp_path, references=references), encoder)
+    assert tree(tmp_path) == before
+
+
+def test_references_that_lie_in_the_inbox_stay_there(
+    request_of: Callable[..., SortRequest], encoder: Encoder, inbox: Path, tmp_path: Path
+) -> None:
+    """Whether they are folders, a cast, or single files of a library."""
+    shutil.copytree(tmp_path / "cast", inbox / "cast")
+    before = tree(inbox / "cast")
+    with Library.create(tmp_path / "l.kyara", encoder, "tiny") as library:
+        for picture in (inbox / "cast").glob("*/*.png"):
+            add(library, roots_at(picture, character=picture.parent.name), encoder)
+        known = (LibraryReferences(library), CastReferences.at(inbox / "cast"))
+        for n, references in enumerate(known):
+            out = tmp_path / f"out{n}"
+            request = request_of(references=references, out=out, action=Action.MOVE, dry_run=n == 0)
+            assert len(sort_pictures(request, encoder).operations) == 7
+            assert tree(inbox / "cast") == before
 
 
 def test_places_that_make_no_sense_are_refused(

@@ -5,13 +5,19 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from kyara.errors import DataError, KyaraError, OutputError, UsageError, reason
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
 
 __all__ = [
     "NewFolder",
@@ -21,6 +27,7 @@ __all__ = [
     "put_in_place",
     "reading",
     "replaced",
+    "require_own",
     "sync_folder",
     "user_folder",
     "writing",
@@ -85,15 +92,59 @@ def replaced(path: Path, *, durable: bool = False) -> Iterator[Path]:
             sync_folder(path.parent)
 
 
+def require_own(path: Path, what: str, is_own: Callable[[bytes], bool]) -> None:
+    """Nothing, if what is made anew each time may be written to `path`: nothing is there, or an
+    earlier one, or what is no file (a pipe, /dev/null).
+
+    Args:
+        what: the kind of file, for the message of an error.
+        is_own: knows an earlier one by its content.
+
+    Raises:
+        UsageError: another file is there, or a folder, or what cannot be read.
+    """
+    if is_folder(path):
+        raise UsageError("this is a folder", where=path, hint="name a file in it")
+    if not os.path.isfile(path):  # noqa: PTH113 (as is_dir)
+        return
+    with reading(path, UsageError):
+        found = path.read_bytes()
+    if found and not is_own(found):
+        raise UsageError(f"this is no {what} of Kyara", where=path, hint="choose another name")
+
+
 @contextmanager
 def part_beside(path: Path) -> Iterator[Path]:
-    """A name in the folder of `path` for what is not whole yet; nothing is left of it."""
+    """A file in the folder of `path` for what is not whole yet; nothing is left of it. What killed
+    processes left there goes, too."""
+    _remove_stale_parts(path.parent)
     part = path.parent / f".kyara-{secrets.token_hex(8)}.part"
-    try:
+    with contextlib.ExitStack() as stack:
+        stack.callback(_unlink, part)
+        if fcntl is not None:  # while it is locked, no other process takes it for left over
+            stream = stack.enter_context(part.open("xb"))
+            with contextlib.suppress(OSError):  # some network shares have no locks
+                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield part
-    finally:
-        with contextlib.suppress(OSError):
-            part.unlink()
+
+
+def _remove_stale_parts(folder: Path) -> None:
+    """Remove parts that no process writes to."""
+    if fcntl is None:
+        return
+    with contextlib.suppress(OSError):
+        for name in filter(_PART.fullmatch, os.listdir(folder)):
+            with contextlib.suppress(OSError), (folder / name).open("rb") as stream:
+                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                (folder / name).unlink()
+
+
+def _unlink(path: Path) -> None:
+    with contextlib.suppress(OSError):
+        path.unlink()
+
+
+_PART = re.compile(r"\.kyara-[0-9a-f]{16}\.part")
 
 
 def put_in_place(part: Path, target: Path) -> None:

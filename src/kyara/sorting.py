@@ -20,11 +20,12 @@ from kyara.identify.default import choose_judge
 from kyara.identify.judge import Rule
 from kyara.identify.references import EmbeddedReferences, References
 from kyara.library.depicted import SeveralFigures
-from kyara.names import UNKNOWN
+from kyara.names import UNKNOWN, folder_of
 from kyara.organise.apply import apply_plan
+from kyara.organise.earlier import read_earlier
 from kyara.organise.plan import Action, Filing, Operation, Plan, Status, make_plan
 from kyara.organise.undo import recover
-from kyara.pictures.find import find_pictures
+from kyara.pictures.find import PassedOver, find_pictures
 from kyara.pictures.state import FileState
 from kyara.types import Progress, silent
 
@@ -76,6 +77,8 @@ class SortResult:
         interrupted: Ctrl-C came; the operations that were not begun are missing in `answers`.
         rule: by which the pictures were judged, fitted to them if it adapts.
         chosen_references: references with several figures, one of which was taken.
+        notes: what a person should know of the references, and of what was not looked at, a
+            sentence each.
     """
 
     answers: list[tuple[Answer, Operation | None]]
@@ -84,6 +87,7 @@ class SortResult:
     interrupted: bool = False
     rule: Rule | None = None
     chosen_references: tuple[SeveralFigures, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def operations(self) -> list[Operation]:
@@ -107,20 +111,28 @@ def sort_pictures(
 
     The folders that results go to and that references come from are not searched, should
     they lie within the inbox; a folder of references that is itself the inbox is
-    sorted. Interrupted (Ctrl-C) while files are handled, it returns what
-    was done; earlier, nothing was done yet, and KeyboardInterrupt passes through.
+    sorted. What an earlier run filed, and nobody touched, follows its answer if that has changed;
+    moving goes on with what it moved before, so that it can be finished. Interrupted (Ctrl-C) while
+    files are handled, it returns what was done; earlier, nothing was done yet, and
+    KeyboardInterrupt passes through.
 
     Raises:
-        UsageError: the inbox is missing, or it or a character has no usable picture, or the
+        UsageError: the inbox is missing, or it or the references have no usable picture, or the
             results cannot go where they should.
         OutputError: the journal cannot be begun; nothing was done.
     """
     _check_places(request)
     if not request.dry_run:
         recover(request.out)
-    paths = find_pictures([request.inbox], skip=_passed_over(request))
+    passed_over = PassedOver()
+    earlier = read_earlier(request.out, lambda path: digest_with(cache, path))
+    paths = find_pictures([request.inbox], skip=_passed_over(request), passed_over=passed_over)
+    if request.action is Action.MOVE:  # those that are no longer in the inbox
+        paths += earlier.moved_from(request.inbox)
+        if not paths and earlier.knows(request.inbox):
+            return SortResult([], [], Plan(request.out, (), request.inbox))
     if not paths:
-        raise UsageError("no pictures are here", where=request.inbox)
+        raise UsageError("no pictures are here", where=request.inbox, hint=passed_over.in_words)
     references = request.references.embedded(encoder, cache, progress)
     answers, rule = _identify_all(paths, request, references, encoder, cache, progress)
     groups = [list(group) for _, group in groupby(answers, key=lambda answer: answer.path)]
@@ -130,12 +142,15 @@ def sort_pictures(
         for group, its in zip(groups, folders, strict=True)
         for filing in _filings(group[0], list(dict.fromkeys(its.values())), request.action)
     ]
+    for name in dict.fromkeys(filing.folder for filing in filings):
+        _check_apart(request.out / name, request.references)
     plan = make_plan(
         filings,
         request.out,
         request.action,
         lambda path: digest_with(cache, path),
         inbox=request.inbox,
+        before=earlier,
     )
     done, interrupted = list(plan.operations), False
     if not request.dry_run:
@@ -153,6 +168,7 @@ def sort_pictures(
         interrupted,
         rule,
         references.chosen,
+        (*references.doubts(rule), *filter(None, [passed_over.in_words])),
     )
 
 
@@ -177,15 +193,15 @@ def _folders(answers: Sequence[Answer], several: Several) -> dict[str | None, st
         return {UNKNOWN: UNKNOWN} if nobody else {}
     match several:
         case Several.EACH:
-            return {name: name for name in names}
+            return {name: folder_of(name) for name in names}
         case Several.FIRST:
-            return {names[-1]: names[-1]}
+            return {names[-1]: folder_of(names[-1])}
         case Several.FOLDER:
-            return dict.fromkeys(names, _group(names))
+            return dict.fromkeys(names, folder_of(_group(names)))
 
 
 def _group(names: Sequence[str]) -> str:
-    """The folder of those who are in a picture together, the same in whatever order they are
+    """What those who are in a picture together are called, the same in whatever order they are
     found. Where there are too many for a name, it says how many more."""
     ordered = sorted(names)
     for left_out in range(len(ordered)):
@@ -240,6 +256,16 @@ def _check_places(request: SortRequest) -> None:
         raise UsageError("the results cannot go to the inbox itself", where=request.out)
     if os.path.lexists(out) and not is_folder(out):
         raise UsageError("this is a file, where a folder is needed", where=request.out)
+    _check_apart(request.out, request.references)
+
+
+def _check_apart(results: Path, references: References) -> None:
+    """Nothing, if results do not lie where references do: they would be references."""
+    place = Path(os.path.realpath(results))
+    for folder in references.folders:
+        if place.is_relative_to(os.path.realpath(folder)):
+            what = "the results cannot go where the references are, for they would be references"
+            raise UsageError(what, where=results, hint=f"the references: {folder}")
 
 
 def _identify_all(

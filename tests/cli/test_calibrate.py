@@ -100,3 +100,27 @@ def test_the_shares_are_those_of_the_references(tiny_plugin: Path, how: str) -> 
     assert own.at_1.right <= own.at_5.right <= own.at_10.right
     assert own.thresholds.at(0.01) > own.thresholds.at(0.03) > own.thresholds.at(0.1)
     assert own.asked == own.references == 120
+
+
+def test_another_cast_is_named(
+    kyara: Kyara, cast: Path, inbox: Path, tiny_plugin: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "cast.json"
+    kyara("calibrate", cast, "--plugin", tiny_plugin, "--out", out)
+    for command in ("sort", "identify"):
+        call = [command, inbox, "--refs", cast, "--plugin", tiny_plugin, "--calibration", out]
+        call += ["--json", *(["--out", tmp_path / "out"] if command == "sort" else [])]
+        assert "kyara calibrate" not in kyara(*call).err
+        (cast / "ruby" / "2.png").rename(tmp_path / "2.png")
+        assert "before references were added or removed: run kyara calib" in kyara(*call).err
+        (cast / "ruby").rename(cast / "rubin")
+        assert "of other characters: run kyara calibrate again" in kyara(*call).err
+        (cast / "rubin").rename(cast / "ruby")
+        (tmp_path / "2.png").rename(cast / "ruby" / "2.png")
+
+
+def test_a_threshold_is_a_number(kyara: Kyara, cast: Path, inbox: Path, tiny_plugin: Path) -> None:
+    call = ["identify", inbox, "--refs", cast, "--plugin", tiny_plugin, "--csv", "--threshold"]
+    assert "a threshold must be a number" in kyara(*call, "nan").err
+    assert kyara(*call, "nan").code == 2
+    assert kyara(*call, "0.5").err == ""  # the scale is that without it

@@ -196,9 +196,16 @@ def test_a_terminal_that_cannot_show_a_name_gets_an_escape(
     for name in ("a.png", "b.png", smile):
         draw(tmp_path / name, "ruby")
     arguments = command("compare", "a.png", "b.png", smile, "--plugin", tiny_plugin)
-    ran = run_process(arguments, tmp_path, PYTHONIOENCODING="latin-1")
-    assert (ran.code, ran.err) == (0, "")
-    assert r"smile \U0001f600.png" in ran.out
+    reader, terminal = os.openpty()
+    environment = {**os.environ, "PYTHONIOENCODING": "latin-1", "COLUMNS": "200"}
+    ran = subprocess.run(
+        arguments, cwd=tmp_path, stdout=terminal, env=environment, timeout=60, check=False
+    )
+    os.close(terminal)
+    with os.fdopen(reader, "rb") as stream:
+        shown = stream.read1(1 << 16)
+    assert ran.returncode == 0
+    assert rb"smile \U0001f600.png" in shown
 
 
 FORBIDDEN = ("torch", "onnxruntime", "rich", "matplotlib", "pandas", "PIL", "numpy")

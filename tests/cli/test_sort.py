@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from kyara.library.cast import read_cast
+from kyara.names import check_name
 from tests.conftest import Ran, draw
 from tests.support import TORN, files, noise, tree
 
@@ -60,7 +62,7 @@ def test_running_it_twice_changes_nothing(sort: Sort, tmp_path: Path) -> None:
     ran = sort("--json")
     assert ran.code == 0
     assert [row["done"] for row in ran.rows()] == ["there"] * 7
-    assert ran.err == "0 filed, 7 were there already.\n"
+    assert ran.err == "Nothing to do: 0 filed, 7 were there already.\n"
     assert tree(tmp_path) == before
 
 
@@ -236,7 +238,7 @@ def test_a_cast_in_json_relative_to_here_and_to_the_file(sort: Sort, tmp_path: P
     assert folders == {"Ruby", "Jade", "Azure", "unknown"}
 
 
-@pytest.mark.parametrize("name", ["..", "a/b", "/tmp/x", "unknown", ""])
+@pytest.mark.parametrize("name", ["..", "a/../b", "/tmp/x", "unknown", ""])
 def test_names_that_would_lead_elsewhere_are_refused(sort: Sort, tmp_path: Path, name: str) -> None:
     (tmp_path / "cast.json").write_text(json.dumps({name: "cast/ruby"}))
     before = tree(tmp_path)
@@ -250,13 +252,45 @@ def test_names_that_would_lead_elsewhere_are_refused(sort: Sort, tmp_path: Path,
 def test_a_character_without_a_usable_picture_is_an_error_first(
     sort: Sort, tmp_path: Path, options: list[str]
 ) -> None:
-    for path in (tmp_path / "cast" / "jade").iterdir():
+    for path in (tmp_path / "cast").glob("*/*"):
         path.write_bytes(TORN)
     before = tree(tmp_path)
     ran = sort(*options)
     assert (ran.code, ran.out) == (2, "")
-    assert "the character 'jade' has no usable picture" in ran.err
+    assert "the character 'azure' has no usable picture" in ran.err
     assert tree(tmp_path) == before
+
+
+def test_a_character_without_a_picture_is_named_and_the_others_are_used(
+    sort: Sort, tmp_path: Path
+) -> None:
+    (tmp_path / "cast" / "empty").mkdir()
+    ran = sort()
+    assert ran.code == 3
+    assert "the character 'empty' has no usable picture" in ran.err
+    assert "7 filed" in ran.out
+
+
+NAMES = ["Re:Zero", "CON", "aux.txt", "what?", "dots. ", ".kyara", "Fate/stay night", "x" * 300]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_any_text_is_a_name_and_its_folder_is_one_on_every_system(
+    sort: Sort, tmp_path: Path, name: str
+) -> None:
+    (tmp_path / "cast.json").write_text(json.dumps({name: "cast/ruby", "jade": "cast/jade"}))
+    rows = sort("--json", cast="cast.json").rows()
+    (row,) = (row for row in rows if row["path"].endswith("r1.png"))
+    assert row["character"] == name
+    folder = Path(row["target"]).parent.name
+    check_name(folder)
+    assert {Path(n).parts[0] for n in files(tmp_path / "out")} >= {folder, "jade"}
+    again = sort("--json", cast="cast.json")
+    assert {row["done"] for row in again.rows()} == {"there"}
+    if len(name) < 200:  # and read back, it is the name again
+        (tmp_path / "next").mkdir()
+        (tmp_path / "out" / folder).rename(tmp_path / "next" / folder)
+        assert [character.name for character in read_cast(tmp_path / "next")] == [name]
 
 
 def test_many_pictures_are_counted_not_listed(sort: Sort, tmp_path: Path) -> None:

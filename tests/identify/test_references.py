@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from kyara.encode.encoder import Encoder
 from kyara.errors import UsageError
@@ -47,17 +50,53 @@ def test_every_good_reference_is_in_the_gallery(cast: Path, encoder: Encoder) ->
     assert bad.where == str(cast / "ruby" / "torn.png")
 
 
-def test_a_character_without_a_usable_picture_is_an_error(cast: Path, encoder: Encoder) -> None:
+def test_a_character_without_a_usable_picture_does_not_stop_the_others(
+    cast: Path, encoder: Encoder
+) -> None:
     (cast / "nobody").mkdir()
-    with pytest.raises(UsageError, match="'nobody' has no usable picture"):
-        CastReferences(read_cast(cast)).embedded(encoder)
-    (cast / "nobody" / "torn.png").write_bytes(TORN)
+    (cast / "torn").mkdir()
+    (cast / "torn" / "torn.png").write_bytes(TORN)
+    known = CastReferences.at(cast).embedded(encoder)
+    assert known.gallery.characters == ("azure", "jade", "ruby")
+    torn, *missing = map(str, known.failed)
+    assert "torn.png" in torn
+    for name, said in zip(("nobody", "torn"), missing, strict=True):
+        assert f"{name!r} has no usable picture (add a reference" in said
+
+
+def test_a_cast_without_any_usable_picture_is_an_error(tmp_path: Path, encoder: Encoder) -> None:
+    (tmp_path / "nobody").mkdir()
     with pytest.raises(UsageError, match=r"'nobody' has no usable picture .*add a reference"):
-        CastReferences(read_cast(cast)).embedded(encoder)
+        CastReferences.at(tmp_path).embedded(encoder)
+
+
+def test_copies_of_a_reference_count_once(cast: Path, encoder: Encoder) -> None:
+    before = CastReferences.at(cast).embedded(encoder).gallery
+    for n in range(9):
+        shutil.copy(cast / "ruby" / "1.png", cast / "ruby" / f"1 ({n}).png")
+    with Image.open(cast / "ruby" / "1.png") as image:
+        image.save(cast / "ruby" / "again.webp", lossless=True)
+        image.resize((120, 120)).save(cast / "ruby" / "larger.png")
+    after = CastReferences.at(cast).embedded(encoder).gallery
+    assert after.counts.tolist() == before.counts.tolist()
+    assert np.allclose(after.means, before.means, atol=1e-3)
+
+
+def test_one_picture_of_two_characters_stands_for_neither(cast: Path, encoder: Encoder) -> None:
+    shutil.copy(cast / "ruby" / "1.png", cast / "jade" / "twin.png")
+    known = CastReferences.at(cast).embedded(encoder)
+    (said,) = map(str, known.failed)
+    for named in ("'ruby'", "'jade'", "1.png", "twin.png"):
+        assert named in said
+    names = {path.name for path in known.gallery.paths if path.parent.name in ("ruby", "jade")}
+    assert len([p for p in known.gallery.paths if p.parent.name == "ruby"]) == 2
+    assert "twin.png" not in names
 
 
 def test_two_names_for_one_folder_are_two_characters(tmp_path: Path, encoder: Encoder) -> None:
     draw(tmp_path / "refs" / "a.png", "ruby")
     refs = str(tmp_path / "refs")
     cast = read_cast(write_json(tmp_path / "cast.json", {"Ruby": refs, "Rubin": refs}))
-    assert CastReferences(cast).embedded(encoder).gallery.characters == ("Rubin", "Ruby")
+    assert [character.name for character in cast] == ["Ruby", "Rubin"]
+    with pytest.raises(UsageError, match="no usable picture"):
+        CastReferences(cast).embedded(encoder)

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from kyara.errors import UsageError
-from kyara.library.cast import CharacterFolder, character_in, folders_in, read_cast
+from kyara.library.cast import CharacterFolder, character_in, folders_in, read_cast, remarks_on
+from tests.conftest import draw
 
 
 def write_json(path: Path, content: object) -> Path:
@@ -74,7 +75,7 @@ def test_a_folder_of_json_that_is_not_there_is_named(tmp_path: Path) -> None:
         read_cast(path)
 
 
-@pytest.mark.parametrize("name", ["..", ".", "a/b", "/etc", "a\\b", "", "  ", "unknown", "a\0b"])
+@pytest.mark.parametrize("name", ["..", ".", "a/../b", "/etc", "a\\b", "", "  ", "unknown", "a\0b"])
 def test_names_that_cannot_be_folders_are_refused(tmp_path: Path, name: str) -> None:
     (tmp_path / "refs").mkdir()
     path = write_json(tmp_path / "cast.json", {name: str(tmp_path / "refs")})
@@ -82,10 +83,39 @@ def test_names_that_cannot_be_folders_are_refused(tmp_path: Path, name: str) -> 
         read_cast(path)
 
 
-def test_a_folder_called_unknown_is_refused(cast: Path) -> None:
-    (cast / "unknown").mkdir()
-    with pytest.raises(UsageError, match="cannot be called 'unknown'"):
-        read_cast(cast)
+@pytest.mark.parametrize("name", ["unknown", "Unknown"])
+def test_a_folder_of_nobody_known_is_passed_over(cast: Path, name: str) -> None:
+    (cast / name).mkdir()
+    assert [character.name for character in read_cast(cast)] == ["azure", "jade", "ruby"]
+    assert character_in(cast, cast / name / "a.png") is None
+    assert remarks_on(cast) == [f"{name}: of nobody known, so not used"]
+
+
+def test_a_decomposed_name_is_the_composed_one(tmp_path: Path) -> None:
+    (tmp_path / "Jose\u0301").mkdir()
+    assert [character.name for character in read_cast(tmp_path)] == ["Jos\u00e9"]
+    assert character_in(tmp_path, tmp_path / "Jose\u0301" / "a.png") == "Jos\u00e9"
+
+
+def test_what_a_person_may_not_have_meant_is_said(cast: Path) -> None:
+    assert remarks_on(cast) == []
+    draw(cast / "loose.png", "ruby")
+    (cast / "readme.txt").touch()
+    for n in range(4):
+        draw(cast / f"series {n}" / "ruby" / "a.png", "ruby")
+    (cast / "empty").mkdir()
+    loose, nested = remarks_on(cast)
+    assert loose.startswith("loose.png: ")
+    assert nested.startswith("series 0, series 1, series 2 and 1 more: only folders in it")
+
+
+def test_pictures_alone_are_a_character_each(tmp_path: Path) -> None:
+    for name in ("Yang Wen-li", "レイ"):
+        draw(tmp_path / f"{name}.png", "ruby")
+    expected = [CharacterFolder(n, tmp_path / f"{n}.png") for n in ("Yang Wen-li", "レイ")]
+    assert read_cast(tmp_path) == expected
+    (remark,) = remarks_on(tmp_path)
+    assert "each picture is taken for a character" in remark
 
 
 def test_a_cast_that_is_missing_or_empty_is_refused(tmp_path: Path) -> None:
@@ -113,3 +143,31 @@ def test_a_picture_shows_whom_its_first_folder_is_named_after() -> None:
     assert character_in(cast, cast / "ruby" / "a.png") == "ruby"
     assert character_in(cast, cast / "ruby" / "old" / "a.png") == "ruby"
     assert character_in(cast, cast / "a.png") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('{"Ruby": "a", "Jade": "b", "Ruby": "b"}', "'Ruby' stands there twice"),
+        ('{"Ruby": ""}', "no folder is named for 'Ruby'"),
+        ('{"Ruby": "a\\u0000b"}', "there is no folder"),
+        ("[" * 100_000, "cannot read this list"),
+        ("", "cannot read this list"),
+    ],
+)
+def test_a_list_that_does_not_say_one_thing_is_refused(
+    tmp_path: Path, text: str, said: str
+) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+    path = tmp_path / "cast.json"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(UsageError, match=said):
+        read_cast(path)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_a_list_may_be_in_any_unicode(tmp_path: Path, cast: Path, encoding: str) -> None:
+    path = tmp_path / "cast.json"
+    path.write_text(json.dumps({"レイ": str(cast / "ruby")}, ensure_ascii=False), encoding=encoding)
+    assert read_cast(path) == [CharacterFolder("レイ", cast / "ruby")]

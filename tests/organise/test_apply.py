@@ -12,7 +12,7 @@ import pytest
 
 from kyara.organise.apply import apply_plan
 from kyara.organise.plan import Action, Operation, Plan, Status
-from tests.support import files, tree
+from tests.support import FILED, files, tree
 
 DATA = b"picture" * 1000
 
@@ -59,7 +59,7 @@ def fail_with(number: int) -> Any:
     return fail
 
 
-@pytest.mark.parametrize("action", Action)
+@pytest.mark.parametrize("action", FILED)
 def test_the_picture_is_at_the_target_with_its_time_and_mode(
     source: Path, out: Path, action: Action
 ) -> None:
@@ -77,7 +77,7 @@ def test_the_picture_is_at_the_target_with_its_time_and_mode(
         assert status.st_ino != source.stat().st_ino
 
 
-@pytest.mark.parametrize("action", Action)
+@pytest.mark.parametrize("action", FILED)
 @pytest.mark.parametrize("kind", ["file", "folder", "broken link"])
 def test_what_is_at_the_target_stays(source: Path, out: Path, action: Action, kind: str) -> None:
     """Also what came between planning and doing."""

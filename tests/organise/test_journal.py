@@ -144,7 +144,7 @@ def test_a_line_that_is_not_whole_is_left_out(plan: Plan) -> None:
         (lambda text: b"[1]\n", "not a journal of kyara"),
         (lambda text: text.replace(b"begin", b"wrong"), "not a journal of kyara"),
         (lambda text: text.replace(b"ruby/a.png", b"../../a.png"), "does not lie below"),
-        (lambda text: text.replace(b'"version": 1', b'"version": 2'), "use a newer Kyara"),
+        (lambda text: text.replace(b'"version": 2', b'"version": 3'), "use a newer Kyara"),
     ],
 )
 def test_what_is_no_journal_is_refused(plan: Plan, change: Any, said: str) -> None:

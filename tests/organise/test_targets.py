@@ -12,7 +12,7 @@ from kyara.organise.apply import apply_plan
 from kyara.organise.plan import Action, Filing, Operation, Plan, Status, make_plan
 from kyara.organise.planfile import load_plan, save_plan
 from kyara.pictures.digest import digest_of_file
-from tests.support import tree
+from tests.support import FILED, tree
 
 HOSTILE = ["..", "../../x", "ruby/../..", "/", "/tmp/x", "a\0b", "link", "link/deeper"]
 
@@ -37,7 +37,7 @@ def failed(operation: Operation) -> str:
     return str(operation.error)
 
 
-@pytest.mark.parametrize("action", Action)
+@pytest.mark.parametrize("action", FILED)
 @pytest.mark.parametrize("folder", HOSTILE)
 def test_a_plan_stays_below_its_root(place: Path, folder: str, action: Action) -> None:
     (place / "out" / "link").symlink_to(place / "private")
@@ -50,7 +50,7 @@ def test_a_plan_stays_below_its_root(place: Path, folder: str, action: Action) -
     assert tree(place) == before
 
 
-@pytest.mark.parametrize("action", Action)
+@pytest.mark.parametrize("action", FILED)
 def test_a_link_that_came_after_the_plan_is_not_followed(place: Path, action: Action) -> None:
     plan = planned(place, "inbox/a.png", "ruby", action)
     (place / "out" / "ruby").symlink_to(place / "private")

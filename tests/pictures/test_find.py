@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from kyara.pictures.find import SUFFIXES, find_pictures, is_picture_name
+from kyara.pictures.find import SUFFIXES, PassedOver, find_pictures, is_picture_name
 from tests.support import AWKWARD_NAMES, awkward
 
 
@@ -42,6 +42,52 @@ def test_a_file_that_is_named_needs_no_picture_suffix(tmp_path: Path) -> None:
     named = touch(tmp_path / "scan.dat")
     assert find_pictures([named]) == [named]
     assert find_pictures([tmp_path]) == []
+
+
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(8)
+
+
+def test_a_suffix_that_says_nothing_is_no_reason_to_pass_a_picture_over(tmp_path: Path) -> None:
+    pictures = ["noext", "tw.jpg_large", "pic.webp?w=300", "x.png.1", "Vol. 2"]
+    others = ["readme.txt", "a.jxl", "Makefile", ".png", "a.png.txt", "b.json", "old.zip"]
+    for name in pictures:
+        (tmp_path / name).write_bytes(PNG)
+    for name in others:
+        touch(tmp_path / name)
+    (tmp_path / "a.png").write_bytes(PNG)
+    os.mkfifo(tmp_path / "pipe")
+    passed_over = PassedOver()
+    found = names(tmp_path, find_pictures([tmp_path], passed_over=passed_over))
+    assert found == sorted(["a.png", *pictures])
+    assert passed_over.in_words is not None
+    assert passed_over.in_words.startswith("6 files are no pictures that are known here")
+    for told in ("no suffix 2", "jxl 1", "txt 1", "json 1", "zip 1"):
+        assert told in passed_over.in_words
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        *(PNG, b"\xff\xd8\xff\xe0", b"GIF89a", b"RIFF\0\0\0\0WEBP", b"II*\0", b"MM\0*", b"8BPS"),
+        *(b"\0\0\0\x1cftypavif", b"\0\0\0\x1cftypheic"),
+    ],
+)
+def test_first_bytes(tmp_path: Path, head: bytes) -> None:
+    (tmp_path / "picture").write_bytes(head)
+    assert find_pictures([tmp_path]) == [tmp_path / "picture"]
+
+
+@pytest.mark.parametrize("head", [b"", b"RIFF\0\0\0\0AVI ", b"\0\0\0\x1cftypisom", b"\xff\x0a"])
+def test_other_first_bytes(tmp_path: Path, head: bytes) -> None:
+    (tmp_path / "file").write_bytes(head)
+    assert find_pictures([tmp_path]) == []
+
+
+def test_files_can_be_left_out(tmp_path: Path) -> None:
+    for name in ("a.png", "b/a.png", "b/c.png"):
+        touch(tmp_path / name)
+    found = find_pictures([tmp_path], skip=[tmp_path / "b" / "a.png"])
+    assert names(tmp_path, found) == ["a.png", "b/c.png"]
 
 
 def test_hidden_files_and_folders_are_passed_over(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import click
 
 from kyara.cli.console import progress
 from kyara.cli.options import PATH, ModelOptions, model_options, report_skipped
-from kyara.cli.references import JudgeName, ReferenceOptions
+from kyara.cli.references import JudgeName, ReferenceOptions, say_notes
 
 if TYPE_CHECKING:
     from kyara.identify.own import Expectation, OwnCalibration
@@ -52,16 +52,19 @@ def command(
 
     CAST is what `kyara sort` takes as --refs. Every reference is asked for as if it were new:
     once beside the others of its character, once as a stranger, without its character. An
-    existing FILE is replaced.
+    earlier FILE of this command is replaced, another file is not.
     """
     import msgspec
 
-    from kyara.identify.own import calibrate_own, save_own
+    from kyara.identify.own import calibrate_own, check_own_place, save_own
 
+    if out is not None:
+        check_own_place(out)
     references = ReferenceOptions(cast, library, mode)
     with references.opened(model) as (named, encoder), model.cache() as cache:
         judge = references.rule(encoder).judge
         known = named.embedded(encoder, cache, progress)
+    say_notes(known.notes)
     calibration = calibrate_own(known.gallery, judge)
     if out is not None:
         save_own(calibration, out)

@@ -228,6 +228,9 @@ def command(
     characters: the same measures as above for each picture as a whole, by the figure that is
     found in it, and by both together; and who is named in pictures composed of several.
     """
+    from kyara.evaluate.report import check_report_places
+
+    check_report_places(json_file, markdown_file)
     if detectors:
         if baselines or protocols or judges or plots:
             raise click.UsageError(

@@ -20,6 +20,7 @@ from kyara.cli.references import (
     reference_options,
     say_adapted,
     say_chosen,
+    say_notes,
 )
 from kyara.errors import KyaraError, UsageError, printable
 
@@ -99,6 +100,7 @@ def command(
     from kyara.cli.incoming import STDIN, asked_for
     from kyara.encode.pipeline import embed_pictures
     from kyara.identify.answer import answers_by_picture
+    from kyara.pictures.find import PassedOver
 
     listed = STDIN in pictures
     named = any(name != STDIN for name in pictures)
@@ -111,7 +113,15 @@ def command(
         begun = outputs.begin(encoder.id, drawn)
         known = cast.embedded(encoder, cache, progress)
         say_chosen(known.chosen)
-        batches = asked_for(pictures, nul=nul, skip=known.folders, complain=problems.append)
+        say_notes(known.doubts(rule))
+        passed_over = PassedOver()
+        batches = asked_for(
+            pictures,
+            nul=nul,
+            skip=known.folders,
+            complain=problems.append,
+            passed_over=passed_over,
+        )
         stream: Rule | None = None
         try:
             for number, batch in enumerate(batches):
@@ -149,6 +159,7 @@ def command(
             click.echo("kyara: interrupted", err=True)
             return EXIT_INTERRUPTED
     printer.finish()
+    say_notes(filter(None, [passed_over.in_words]))
     if not printer.pictures and not problems and not listed:
         raise UsageError("no pictures are here", where=pictures[0])
     total = printer.pictures + len(problems) + len(known.failed)

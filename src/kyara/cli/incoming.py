@@ -8,11 +8,12 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from kyara.errors import DataError, KyaraError, UsageError
-from kyara.pictures.find import find_pictures
+from kyara.pictures.find import PassedOver, find_pictures
 
 __all__ = ["STDIN", "Asked", "asked_for"]
 
@@ -35,6 +36,7 @@ def asked_for(
     nul: bool,
     skip: Iterable[Path],
     complain: Callable[[KyaraError], None],
+    passed_over: PassedOver | None = None,
 ) -> Iterator[list[Asked]]:
     """The pictures of the command line in one batch; those of stdin (`-`) in batches of what
     has arrived, so that nobody waits for an answer because the list goes on.
@@ -46,10 +48,11 @@ def asked_for(
         nul: stdin holds paths that end with NUL, as `find -print0` prints them.
         skip: folders that are not entered.
         complain: told of what cannot be used; the rest goes on.
+        passed_over: counts the files in folders that are no pictures.
     """
-    skip = list(skip)
+    find = partial(find_pictures, skip=list(skip), passed_over=passed_over)
     named = [name for name in pictures if name != STDIN]
-    batch = [asked for name in named for asked in _expanded(Asked(Path(name)), skip, complain)]
+    batch = [asked for name in named for asked in _expanded(Asked(Path(name)), find, complain)]
     if batch:
         yield batch
     if STDIN not in pictures:
@@ -62,16 +65,18 @@ def asked_for(
             except KyaraError as error:
                 complain(error)
             else:
-                batch += _expanded(asked, skip, complain)
+                batch += _expanded(asked, find, complain)
         if batch:
             yield batch
 
 
 def _expanded(
-    asked: Asked, skip: Iterable[Path], complain: Callable[[KyaraError], None]
+    asked: Asked,
+    find: Callable[[list[Path]], list[Path]],
+    complain: Callable[[KyaraError], None],
 ) -> Iterator[Asked]:
     try:
-        for path in find_pictures([asked.path], skip=skip):
+        for path in find([asked.path]):
             yield Asked(path, asked.extra)
     except KyaraError as error:
         complain(error)

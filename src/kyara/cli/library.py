@@ -14,6 +14,7 @@ import click
 from kyara.cli.console import progress
 from kyara.cli.library_file import check, export, info, json_option, library_file
 from kyara.cli.options import PATH, ModelOptions, detect_option, model_options, report_skipped
+from kyara.cli.references import say_notes
 from kyara.cli.updated import report_updated
 from kyara.errors import printable
 
@@ -110,12 +111,15 @@ def add(
     With --cast, PICTURES may also be a JSON file, as for `kyara sort`. What was decided of a
     picture before stays as it is. Folders are remembered: `update` looks into them again.
     """
+    from kyara.library.cast import remarks_on
     from kyara.library.roots import roots_at
     from kyara.library.update import add as add_roots
 
     if cast and character is not None:
         raise click.UsageError("--character and --cast exclude each other")
     roots = [r for path in pictures for r in roots_at(path, character=character, cast=cast)]
+    if cast:
+        say_notes(remark for path in pictures for remark in remarks_on(path))
     with _writing(library) as opened, model.cache() as cache:
         encoder, finder = model.encoder_of(opened), model.chosen_detector()
         result = add_roots(opened, roots, encoder, detector=finder, cache=cache, progress=progress)
@@ -194,8 +198,9 @@ def remove(
 ) -> int:
     """Forget PICTURES (files or folders), or those that the options name.
 
-    Your files are not touched. What was removed does not become a reference again by `add` or
-    `update`, only by `kyara decide confirm`.
+    Your files are not touched. What was removed does not become a reference again by `update`; a
+    folder does when it is added again, single pictures only by `kyara decide confirm`. What you
+    said of a picture stands.
     """
     from kyara.library.forget import forget
 

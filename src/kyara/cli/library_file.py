@@ -98,6 +98,10 @@ def check(library: Path, as_json: bool) -> int:
             "gone": [os.fspath(path) for path in found.gone],
             "missing": [os.fspath(path) for path in found.missing],
             "weak": found.weak,
+            "contradicted": [
+                {name: os.fspath(path) for name, path in places.items()}
+                for places in found.contradicted
+            ],
         }
         click.echo(json.dumps(summary))
     else:
@@ -109,6 +113,9 @@ def check(library: Path, as_json: bool) -> int:
             click.echo(f"not embedded (kyara library update): {printable(str(path))}")
         for name, count in found.weak.items():
             click.echo(f"fewer than {FEW} references: {printable(name)} ({count})")
+        for places in found.contradicted:
+            where = ", ".join(f"{path} ({name})" for name, path in places.items())
+            click.echo(f"one picture in the folders of several characters: {printable(where)}")
         click.echo("The file is damaged." if found.problems else "The file is whole.")
     return 1 if found.problems else 0
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import errno
 import importlib
 import io
+import logging
 import os
 import sys
 from typing import Any
 
 import click
 
-from kyara.errors import KyaraError, one_line, reason
+from kyara.errors import KyaraError, one_line, printable, reason
 
 COMMANDS = {
     "compare": "Do two pictures show the same character?",
@@ -80,14 +81,18 @@ def cli(debug: bool) -> None:
 
 def main() -> None:
     """The entry point of the `kyara` command."""
+    _open_streams()
     run(cli, sys.argv[1:])
 
 
 def run(command: click.Command, arguments: list[str], **extra: Any) -> None:
     """Run a click command as the process's own, and exit with its code."""
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # a name that the terminal cannot show
-            stream.reconfigure(errors="backslashreplace")
+        if isinstance(stream, io.TextIOWrapper):
+            # Files and pipes get UTF-8 whatever the locale is, or no name could be read back.
+            encoding = None if stream.isatty() else "utf-8"
+            stream.reconfigure(encoding=encoding, errors="backslashreplace")
+    _show_warnings()
     try:
         code = command.main(arguments, standalone_mode=False, **extra)
         sys.stdout.flush()  # here, not at exit: a full disk behind `>` is an error, too
@@ -111,6 +116,31 @@ def run(command: click.Command, arguments: list[str], **extra: Any) -> None:
         click.echo(f"kyara: {_unexpected(error)}", err=True)
         code = 1
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _show_warnings() -> None:
+    """What the work has to say while it goes on, such as that it waits, on stderr."""
+    log = logging.getLogger("kyara.organise")
+    if not any(isinstance(handler, _Shown) for handler in log.handlers):
+        log.addHandler(_Shown(logging.WARNING))
+
+
+class _Shown(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        click.echo(f"kyara: {printable(record.getMessage())}", err=True)
+
+
+def _open_streams() -> None:
+    """Let no file that is opened later stand in the place of stdin, stdout or stderr, should one
+    of them be closed: what is printed would be written into it."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
+    sys.stdin = sys.stdin or os.fdopen(0, encoding="utf-8")
+    sys.stdout = sys.stdout or os.fdopen(1, "w", encoding="utf-8")
+    sys.stderr = sys.stderr or os.fdopen(2, "w", encoding="utf-8")
 
 
 def _unexpected(error: Exception) -> str:

@@ -28,16 +28,19 @@ class OutputOptions:
     sidecars: tuple[str, ...] = ()
     report: Path | None = None
 
-    def begin(self, encoder_id: str, drawn: Path | None = None) -> Outputs:
+    def begin(
+        self, encoder_id: str, drawn: Path | None = None, *, within: Path | None = None
+    ) -> Outputs:
         """What writes them.
 
         Args:
             drawn: where pictures go with the answers drawn into them, if they are wanted.
+            within: the folder that `kyara undo` is to find the sidecars in.
 
         Raises:
             UsageError: the report or the pictures cannot go there.
         """
-        return Outputs(self, encoder_id, drawn)
+        return Outputs(self, encoder_id, drawn, within)
 
 
 output_options = option_group(
@@ -68,7 +71,15 @@ class Outputs:
         UsageError: the report or the pictures cannot go there.
     """
 
-    def __init__(self, options: OutputOptions, encoder_id: str, drawn: Path | None = None) -> None:
+    def __init__(
+        self,
+        options: OutputOptions,
+        encoder_id: str,
+        drawn: Path | None = None,
+        within: Path | None = None,
+    ) -> None:
+        from kyara.organise.beside import Sidecars
+
         if options.report is not None:
             from kyara.results.report import check_report_place
 
@@ -76,6 +87,7 @@ class Outputs:
         self._sidecars = options.sidecars
         self._report = options.report
         self._encoder_id = encoder_id
+        self._note = None if within is None else Sidecars(within).note
         self._answered: list[Answered] = []
         self._written = 0
         self._kept: list[str] = []
@@ -147,7 +159,9 @@ class Outputs:
 
         for kind in self._sidecars:
             try:
-                outcome = write_sidecar(lies_at, answers, Sidecar(kind), self._encoder_id)
+                outcome = write_sidecar(
+                    lies_at, answers, Sidecar(kind), self._encoder_id, note=self._note
+                )
             except KyaraError as error:
                 self._kept.append(str(error))
             else:

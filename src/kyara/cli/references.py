@@ -3,7 +3,7 @@ commands that identify."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +13,7 @@ import click
 
 from kyara.cli.groups import option_group
 from kyara.cli.options import PATH
+from kyara.errors import printable
 
 if TYPE_CHECKING:
     from kyara.cli.options import ModelOptions
@@ -28,6 +29,7 @@ __all__ = [
     "reference_options",
     "say_adapted",
     "say_chosen",
+    "say_notes",
 ]
 
 _CHOSEN_SHOWN = 10
@@ -91,12 +93,11 @@ class ReferenceOptions:
             click.UsageError: they name none.
         """
         from kyara.identify.references import CastReferences, LibraryReferences
-        from kyara.library.cast import read_cast
         from kyara.library.store import Library
 
         if self.cast is not None:  # also where KYARA_LIBRARY names a library: this is nearer
             encoder = model.encoder()
-            yield CastReferences(read_cast(self.cast), model.detector()), encoder
+            yield CastReferences.at(self.cast, model.detector()), encoder
         elif self.library is not None:
             with Library.open(self.library) as opened:
                 chosen = model.chosen_detector()
@@ -106,11 +107,11 @@ class ReferenceOptions:
 
     def rule(self, encoder: Encoder) -> Rule:
         """Who judges, and from which score on a character is known."""
-        from kyara.identify.default import choose_judge
+        from kyara.identify.default import choose_judge, default_judge
         from kyara.identify.own import load_own
 
         own = None if self.calibration is None else load_own(self.calibration, encoder)
-        return choose_judge(
+        rule = choose_judge(
             encoder,
             self.mode,
             threshold=self.threshold,
@@ -120,6 +121,9 @@ class ReferenceOptions:
             adapt=not self.no_adapt,
             twins=self.twins,
         )
+        if self.mode is None and own is None and rule.judge.name != default_judge(encoder).name:
+            say_notes([f"with --threshold scores are those of --mode {rule.judge.name}"])
+        return rule
 
 
 reference_options = option_group(
@@ -150,7 +154,8 @@ reference_options = option_group(
         "--threshold",
         type=float,
         metavar="SCORE",
-        help="Best scores below this are `unknown`; default: the model's own.",
+        help="Best scores below this are `unknown`; default: the model's own. Without --mode a "
+        "similarity, of --mode any.",
     ),
     click.option(
         "--at-fpr",
@@ -189,6 +194,12 @@ def say_chosen(chosen: Sequence[SeveralFigures]) -> None:
     if len(chosen) > _CHOSEN_SHOWN:
         more = len(chosen) - _CHOSEN_SHOWN
         click.echo(f"kyara: and so in {more} more references", err=True)
+
+
+def say_notes(notes: Iterable[str]) -> None:
+    """What a person should know of the references, on stderr."""
+    for note in notes:
+        click.echo(f"kyara: {printable(note)}", err=True)
 
 
 def say_adapted(rule: Rule) -> None:

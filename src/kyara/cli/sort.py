@@ -21,6 +21,7 @@ from kyara.cli.references import (
     reference_options,
     say_adapted,
     say_chosen,
+    say_notes,
 )
 from kyara.errors import printable
 
@@ -111,7 +112,7 @@ def command(
         request = SortRequest(
             inbox, known, out, rule, Action(action), Several(several), dry_run=dry_run
         )
-        begun = outputs.begin(encoder.id)
+        begun = outputs.begin(encoder.id, within=out)
         try:
             result = sort_pictures(request, encoder, cache=cache, progress=progress)
         except KeyboardInterrupt:
@@ -173,6 +174,7 @@ def report_sorted(result: SortResult, output: str | None = None, *, dry_run: boo
     else:
         _print_tables(rows)
     click.echo(summary(result.operations, dry_run), err=output is not None)
+    say_notes(result.notes)
     if result.interrupted:
         click.echo("kyara: interrupted; run the same command again to go on", err=True)
         return EXIT_INTERRUPTED
@@ -230,4 +232,5 @@ def summary(operations: Sequence[Operation], dry_run: bool) -> str:
     parts = [f"{counts['new']} {'would be filed' if dry_run else 'filed'}"]
     if counts["there"]:
         parts.append(f"{counts['there']} were there already")
-    return ", ".join(parts) + "."
+    nothing = "" if counts["new"] or counts["failed"] else "Nothing to do: "
+    return nothing + ", ".join(parts) + "."

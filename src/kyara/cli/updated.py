@@ -21,7 +21,7 @@ def report_updated(result: Updated, as_json: bool) -> int:
     """Print it; returns the exit code."""
     counts = {name: getattr(result, name) for name in _WORDS}
     failed = [str(error) for error in result.failed]
-    away = "it is not there; what is known of its pictures was kept"
+    away = "it is not there, or empty; what is known of its pictures was kept"
     failed += [f"{printable(str(path))}: {away}" for path in result.missing]
     if as_json:
         chosen = [

@@ -8,7 +8,6 @@ kind. A picture without a figure has one row with empty edges. The files lie in
 
 from __future__ import annotations
 
-import csv
 import hashlib
 from collections import Counter
 from collections.abc import Sequence
@@ -19,7 +18,7 @@ import numpy as np
 
 from kyara.errors import DataError
 from kyara.evaluate.dataset import index_archive
-from kyara.files import reading
+from kyara.evaluate.tables import read_table
 from kyara.pictures.source import File, Member
 from kyara.types import FloatArray
 
@@ -69,8 +68,7 @@ def load_boxes(path: Path) -> list[BoxedPicture]:
         DataError: it cannot be read, lacks a column, holds what is no box, or names a file
             that is not there.
     """
-    with reading(path), path.open(encoding="utf-8", newline="") as stream:
-        rows = list(csv.DictReader(stream))
+    rows = read_table(path)
     missing = set(_COLUMNS) - set(rows[0] if rows else _COLUMNS)
     if missing:
         raise DataError(f"no column {', '.join(sorted(missing))}", where=path)

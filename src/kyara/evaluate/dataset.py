@@ -10,7 +10,6 @@ Two layouts are read:
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import tarfile
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from functools import cached_property
 from pathlib import Path
 
 from kyara.errors import DataError, one_line
+from kyara.evaluate.tables import read_table
 from kyara.library.cast import folders_in
 from kyara.pictures.find import find_pictures
 from kyara.pictures.source import File, Member
@@ -128,8 +128,7 @@ def _from_folder(root: Path) -> list[LabelledPicture]:
 
 
 def _from_manifest(manifest: Path) -> list[LabelledPicture]:
-    with manifest.open(encoding="utf-8", newline="") as stream:
-        rows = list(csv.DictReader(stream))
+    rows = read_table(manifest)
     missing = {"character", "file"} - set(rows[0] if rows else ())
     if rows and missing:
         raise DataError(f"no column {', '.join(sorted(missing))}", where=manifest)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import msgspec
 from kyara.errors import DataError
 from kyara.evaluate.protocols.contract import Curve, CurveKind, MetricInfo
 from kyara.evaluate.reliability import Reliability
-from kyara.files import reading, replaced, writing
+from kyara.files import reading, replaced, require_own, writing
 
 __all__ = [
     "DataSummary",
@@ -19,6 +20,7 @@ __all__ = [
     "Metric",
     "Report",
     "SourceSummary",
+    "check_report_places",
     "load_report",
     "markdown",
     "markdown_by_source",
@@ -101,6 +103,34 @@ class Report(msgspec.Struct, frozen=True):
         """
         found = {metric.name: metric for metric in self.metrics[protocol]}
         return found[name]
+
+
+def check_report_places(json_file: Path | None, markdown_file: Path | None) -> None:
+    """See, before any work, that reports can be written there.
+
+    Raises:
+        UsageError: another file than an earlier report is there.
+    """
+    if json_file is not None:
+        require_own(json_file, "report", _is_json)
+    if markdown_file is not None:
+        require_own(markdown_file, "report", _is_markdown)
+
+
+def _is_json(data: bytes) -> bool:
+    """Whether it is a report of models, or a list of those of detectors; an older Kyara's may
+    lack what there is today."""
+    try:
+        found = json.loads(data)
+    except (ValueError, RecursionError):
+        return False
+    if isinstance(found, list):
+        return all(isinstance(one, dict) and "detector" in one for one in found)
+    return isinstance(found, dict) and {"date", "data", "encoders"} <= found.keys()
+
+
+def _is_markdown(data: bytes) -> bool:
+    return data.startswith(b"Measured on ") or b"found by size (heads)" in data[:4096]
 
 
 def save_report(report: Report, path: Path) -> None:

@@ -5,6 +5,7 @@ The command line, Python, `app/cui_tool.py` and the evaluation all ask here.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 from kyara.encode.encoder import Encoder
@@ -83,9 +84,12 @@ def choose_judge(
             "a threshold, a rate and always naming exclude each other",
             hint="keep one of --threshold, --at-fpr and --always-name",
         )
+    if threshold is not None and math.isnan(threshold):
+        raise UsageError("a threshold must be a number", hint="not nan")
     judge = _judge_for(encoder, name, threshold, own)
     if own is not None and not always_name and threshold is None:
-        return Rule(judge, own.thresholds.at(at_fpir or DEFAULT_FPIR), twins=twins)
+        own_least = own.thresholds.at(at_fpir or DEFAULT_FPIR)
+        return Rule(judge, own_least, twins=twins, doubt=own.doubt)
     adapts = None
     if adapt and own is None and isinstance(judge, Plda):
         default = threshold is None and not always_name

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kyara.errors import UsageError
-from kyara.types import FloatArray, as_embeddings
+from kyara.types import FloatArray, as_embeddings, normalised
 
 __all__ = ["Gallery", "Indices"]
 
@@ -22,6 +22,13 @@ Indices: TypeAlias = NDArray[np.intp]
 
 _REFERENCES = 32_768
 """References whose scores are in memory at once: 32 MB for 256 probes."""
+
+COPY = 0.999
+"""Cosine from which on two pictures of a character are copies of one. Saved as JPEG of quality 90,
+or at half their size, most are; different pictures of the same character reach 0.9."""
+
+_MANY = 4096
+"""References of a character beyond which copies hardly weigh."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,6 +159,18 @@ class Gallery:
             starts,
             tuple(map(self.paths.__getitem__, rows.tolist())),
         )
+
+    def without_copies(self) -> Gallery:
+        """The gallery with each picture once for each character: copies that were saved again or
+        made smaller say nothing new, and would count as if they did."""
+        kept = np.ones(len(self.embeddings), dtype=bool)
+        for start, count in zip(self.starts.tolist(), self.counts.tolist(), strict=True):
+            if 1 < count <= _MANY:
+                own = normalised(self.embeddings[start : start + count])
+                alike = np.tril(own @ own.T >= COPY, k=-1)
+                for row in np.flatnonzero(alike.any(axis=1)).tolist():
+                    kept[start + row] = not (alike[row] & kept[start : start + count]).any()
+        return self if kept.all() else self.only(np.flatnonzero(kept))
 
     def require(self, encoder: str) -> None:
         """Let nothing but embeddings of one encoder meet.

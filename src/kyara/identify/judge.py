@@ -98,6 +98,7 @@ class Rule:
         adapts: how it is fitted to the user's pictures; None: it is used as it is.
         domain: what it was fitted to, if it was.
         twins: one picture may hold the same character twice, as the panels of a page do.
+        doubt: says why the threshold may not hold for a gallery, or None.
     """
 
     judge: Judge
@@ -105,6 +106,7 @@ class Rule:
     adapts: Adapts | None = None
     domain: Domain | None = None
     twins: bool = False
+    doubt: Callable[[Gallery], str | None] | None = None
 
     def fitted(
         self,

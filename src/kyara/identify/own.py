@@ -15,13 +15,20 @@ import numpy as np
 
 from kyara.encode.encoder import Encoder
 from kyara.errors import DataError, UsageError
-from kyara.files import reading, replaced, writing
+from kyara.files import reading, replaced, require_own, writing
 from kyara.identify.gallery import Gallery
 from kyara.identify.judge import RATES, Judge
 from kyara.identify.left_out import scores_left_out
 from kyara.types import FloatArray, Thresholds
 
-__all__ = ["Expectation", "OwnCalibration", "calibrate_own", "load_own", "save_own"]
+__all__ = [
+    "Expectation",
+    "OwnCalibration",
+    "calibrate_own",
+    "check_own_place",
+    "load_own",
+    "save_own",
+]
 
 
 class Expectation(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,6 +57,7 @@ class OwnCalibration(msgspec.Struct, frozen=True, kw_only=True):
         characters, references: how many there were.
         asked: how many references have another one of their character, so that they could be
             asked for as known.
+        counts: the number of references of each character; empty in the file of an older Kyara.
         at_1, at_5, at_10: for 1, 5 and 10 % of the strangers.
     """
 
@@ -62,6 +70,7 @@ class OwnCalibration(msgspec.Struct, frozen=True, kw_only=True):
     at_1: Expectation
     at_5: Expectation
     at_10: Expectation
+    counts: dict[str, int] = {}
 
     @property
     def thresholds(self) -> Thresholds:
@@ -78,6 +87,16 @@ class OwnCalibration(msgspec.Struct, frozen=True, kw_only=True):
         if self.encoder != encoder.id:
             what = f"this was calibrated for {self.encoder}, not for {encoder.id}"
             raise UsageError(what, where=where, hint="run kyara calibrate again")
+
+    def doubt(self, gallery: Gallery) -> str | None:
+        """Why its thresholds may not hold for a gallery: it is not the one that they were
+        measured on. None if it is, as far as the file tells."""
+        now = dict(zip(gallery.characters, gallery.counts.tolist(), strict=True))
+        if not self.counts or now == self.counts:
+            return None
+        if now.keys() == self.counts.keys():
+            return "the calibration is from before references were added or removed"
+        return "the calibration is of other characters"
 
 
 @dataclass(frozen=True)
@@ -111,6 +130,7 @@ def calibrate_own(gallery: Gallery, judge: Judge) -> OwnCalibration:
         at_1=points[0],
         at_5=points[1],
         at_10=points[2],
+        counts=dict(zip(gallery.characters, gallery.counts.tolist(), strict=True)),
     )
 
 
@@ -146,6 +166,23 @@ def _expectation(asked: _Asked, threshold: float) -> Expectation:
         wrong=round(wrong, 4),
         unknown=round(1.0 - right - wrong, 4),
     )
+
+
+def check_own_place(path: Path) -> None:
+    """See, before any work, that a calibration can be written there.
+
+    Raises:
+        UsageError: another file than an earlier calibration is there.
+    """
+    require_own(path, "calibration", _is_own)
+
+
+def _is_own(data: bytes) -> bool:
+    try:
+        msgspec.json.decode(data, type=OwnCalibration)
+    except msgspec.DecodeError:
+        return False
+    return True
 
 
 def save_own(calibration: OwnCalibration, path: Path) -> None:

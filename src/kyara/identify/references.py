@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import os
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
@@ -17,7 +18,7 @@ from kyara.errors import PictureError, UsageError, printable
 from kyara.files import is_folder
 from kyara.identify.gallery import Gallery, Indices
 from kyara.identify.judge import Rule
-from kyara.library.cast import CharacterFolder
+from kyara.library.cast import CharacterFolder, read_cast, remarks_on
 from kyara.library.depicted import SeveralFigures, depicted
 from kyara.library.figures import named_alone, nearest_figure
 from kyara.library.intake import detector_of
@@ -42,7 +43,7 @@ class References(Protocol):
 
     @property
     def folders(self) -> list[Path]:
-        """The folders that hold nothing but references: no inbox is looked for there."""
+        """The folders and files that are nothing but references: no inbox is looked for there."""
         ...
 
     @property
@@ -65,8 +66,7 @@ class References(Protocol):
         """All of them, embedded.
 
         Raises:
-            UsageError: a character has no usable reference, or there is none at all, or they are
-                of another encoder.
+            UsageError: no character has a usable reference, or they are of another encoder.
         """
         ...
 
@@ -82,6 +82,7 @@ class EmbeddedReferences:
         others: embeddings (n, d) of further pictures of the same user, whoever they show.
         chosen: pictures with several figures, one of which was taken.
         rejected: figures that were said not to show a character.
+        notes: what a person should know of how they were read, a sentence each.
     """
 
     gallery: Gallery
@@ -92,6 +93,12 @@ class EmbeddedReferences:
     detector: Detector | None = None
     chosen: tuple[SeveralFigures, ...] = ()
     rejected: Rejected | None = None
+    notes: tuple[str, ...] = ()
+
+    def doubts(self, rule: Rule) -> list[str]:
+        """What a person should know before the answers of a rule are believed, a sentence each."""
+        doubt = None if rule.doubt is None else rule.doubt(self.gallery)
+        return [*self.notes, *([] if doubt is None else [f"{doubt}: run kyara calibrate again"])]
 
     def fit(self, rule: Rule, pictures: Iterable[EmbeddedPicture] = ()) -> Rule:
         """The rule for these references and pictures, if it adapts; their order is nothing
@@ -116,15 +123,33 @@ class EmbeddedReferences:
 
 @dataclass(frozen=True)
 class CastReferences:
-    """A folder of pictures for each character; nothing was said of any picture."""
+    """A folder of pictures for each character; nothing was said of any picture.
+
+    Attributes:
+        notes: as `EmbeddedReferences` has them.
+        place: the folder that all of them are in, if there is one.
+    """
 
     cast: Sequence[CharacterFolder]
     detector: Detector | None = None
+    notes: tuple[str, ...] = ()
+    place: Path | None = None
+
+    @classmethod
+    def at(cls, path: Path, detector: Detector | None = None) -> CastReferences:
+        """Those of a cast, a folder or a JSON file.
+
+        Raises:
+            UsageError: it is none; see `read_cast`.
+        """
+        place = path if is_folder(path) else None
+        return cls(read_cast(path), detector, tuple(remarks_on(path)), place)
 
     @property
     def folders(self) -> list[Path]:
-        """The characters' folders."""
-        return [character.folder for character in self.cast]
+        """The characters' folders, and the one that they are in."""
+        folders = [character.folder for character in self.cast]
+        return folders if self.place is None else [self.place, *folders]
 
     def said(self, digest: bytes, detections: Sequence[Detection]) -> list[Said]:
         """Nothing."""
@@ -146,7 +171,7 @@ class CastReferences:
         named = [(name, picture) for (name, _), picture in zip(listed, found, strict=True)]
         where = {character.name: character.folder for character in self.cast}
         known = references_of(named, where, encoder.id)
-        return replace(known, folders=self.folders, detector=self.detector)
+        return replace(known, folders=self.folders, detector=self.detector, notes=self.notes)
 
 
 @dataclass(frozen=True)
@@ -165,7 +190,7 @@ class LibraryReferences:
     def folders(self) -> list[Path]:
         """Those that were added as a character's, or as a cast, and are there."""
         roots = (root.path for root in self.library.roots() if root.kind is not RootKind.PICTURES)
-        return [path for path in roots if is_folder(path)]
+        return [path for path in roots if os.path.lexists(path)]
 
     def said(self, digest: bytes, detections: Sequence[Detection]) -> list[Said]:
         """What a person, or an import, said of them."""
@@ -235,8 +260,10 @@ def references_of(
         where: the characters, and where the pictures of each are.
 
     Raises:
-        UsageError: a character has no usable picture, or there are none.
+        UsageError: there is no usable picture.
     """
+    failed = [picture.error for _, picture in named if picture.error is not None]
+    named, doubtful = _of_one_character(named)
     figures = [
         (name, number, row)
         for number, (name, picture) in enumerate(named)
@@ -246,12 +273,15 @@ def references_of(
     kept = [figures[n] for n in which.kept.tolist()]
     several = [_several(named, figures, rows, taken) for rows, taken in which.several]
     unclear = [one for one in several if one.chosen is None]
-    _require_all(where, {name for name, _, _ in kept}, unclear)
-    failed = [picture.error for _, picture in named if picture.error is not None]
+    missing = _without_pictures(where, {name for name, _, _ in kept}, unclear)
+    if not kept and missing:
+        raise UsageError(missing[0].what, where=missing[0].where, hint=missing[0].hint)
+    failed += doubtful
     failed += [one.problem("cut it out, or decide in a library: kyara decide") for one in unclear]
+    rows = [(name, named[number][1].path, row) for name, number, row in kept]
     return EmbeddedReferences(
-        Gallery.build(encoder, [(name, named[number][1].path, row) for name, number, row in kept]),
-        tuple(failed),
+        Gallery.build(encoder, rows).without_copies(),
+        (*failed, *missing),
         chosen=tuple(one for one in several if one.chosen is not None),
     )
 
@@ -274,20 +304,50 @@ def _several(
     return SeveralFigures(name, picture.path, boxes, chosen, picture.digest)
 
 
-def _require_all(
-    where: Mapping[str, Path | None], usable: set[str], unclear: Sequence[SeveralFigures]
-) -> None:
-    for name, place in where.items():
-        if name in usable:
-            continue
-        crowded = any(one.character == name for one in unclear)
-        raise UsageError(
+def _of_one_character(
+    named: Sequence[tuple[str, EmbeddedPicture]],
+) -> tuple[list[tuple[str, EmbeddedPicture]], list[PictureError]]:
+    """Those that can be used, each picture once for its character, and why others cannot: a
+    picture of one figure shows one character."""
+    owners: dict[bytes, dict[str, Path]] = {}
+    for name, picture in named:
+        if picture.digest is not None:
+            owners.setdefault(picture.digest, {}).setdefault(name, picture.path)
+    usable = []
+    for name, picture in named:
+        places = owners.get(picture.digest or b"", {})
+        if places.get(name) == picture.path and (len(places) == 1 or len(picture.detections) > 1):
+            usable.append((name, picture))
+    alone = {picture.digest for _, picture in named if len(picture.detections) == 1}
+    several = [d for d, places in owners.items() if len(places) > 1 and d in alone]
+    return usable, [_for_several(owners[digest]) for digest in several]
+
+
+def _for_several(places: Mapping[str, Path]) -> PictureError:
+    (name, path), *others = places.items()
+    same = ", ".join(f"{other} of {who!r}" for who, other in others)
+    return PictureError(
+        f"a reference of {name!r}, but the same picture is {same}, so it stands for nobody",
+        where=path,
+        hint="remove the wrong one",
+    )
+
+
+def _without_pictures(
+    where: Mapping[str, Path | None], usable: Container[str], unclear: Sequence[SeveralFigures]
+) -> list[PictureError]:
+    crowded = {one.character for one in unclear}
+    return [
+        PictureError(
             f"the character {printable(name)!r} has no usable picture",
             where=place,
             hint="its pictures have several figures: add one in which it is alone"
-            if crowded
+            if name in crowded
             else "add a reference, or remove the character",
         )
+        for name, place in where.items()
+        if name not in usable
+    ]
 
 
 def _gallery_of(found: Referred, library: Library) -> Gallery:
@@ -304,4 +364,4 @@ def _gallery_of(found: Referred, library: Library) -> Gallery:
         found.embeddings,
         np.searchsorted(found.characters, characters),
         found.paths,
-    )
+    ).without_copies()

@@ -13,6 +13,7 @@ import numpy as np
 from kyara.errors import KyaraError, UsageError
 from kyara.library.database import Database
 from kyara.library.decisions import check_character_name
+from kyara.library.roots import shown_at
 from kyara.library.schema import migrate
 from kyara.library.store import Library
 from kyara.library.verdicts import DERIVED, rebuild
@@ -37,12 +38,14 @@ class Checked:
         gone: pictures whose files are no longer there, by the last path.
         missing: pictures without an embedding by the library's encoder, by path.
         weak: characters with fewer than `FEW` references, and how many they have.
+        contradicted: pictures that stand in the folders of several characters: a path for each.
     """
 
     problems: list[str] = field(default_factory=list)
     gone: list[Path] = field(default_factory=list)
     missing: list[Path] = field(default_factory=list)
     weak: dict[str, int] = field(default_factory=dict)
+    contradicted: list[dict[str, Path]] = field(default_factory=list)
 
 
 def check(library: Library) -> Checked:
@@ -63,8 +66,8 @@ def check(library: Library) -> Checked:
     place = "COALESCE((SELECT path FROM places WHERE picture = id LIMIT 1), name)"
     result.gone = _paths(
         database,
-        f"SELECT {place} FROM pictures"
-        " WHERE id NOT IN (SELECT picture FROM places WHERE NOT gone) ORDER BY 1",
+        f"SELECT {place} FROM pictures WHERE id IN (SELECT picture FROM places)"
+        " AND id NOT IN (SELECT picture FROM places WHERE NOT gone) ORDER BY 1",
     )
     result.missing = _paths(
         database,
@@ -75,7 +78,24 @@ def check(library: Library) -> Checked:
     result.weak = {
         one.name: one.references for one in library.decisions.characters() if one.references < FEW
     }
+    result.contradicted = _contradicted(library)
     return result
+
+
+def _contradicted(library: Library) -> list[dict[str, Path]]:
+    rows = library.database.rows(
+        "SELECT picture, path FROM places WHERE NOT gone AND picture IN"
+        " (SELECT picture FROM places WHERE NOT gone GROUP BY picture HAVING COUNT(*) > 1)"
+        " ORDER BY picture, path"
+    )
+    roots = library.roots()
+    found: dict[int, dict[str, Path]] = {}
+    for picture, key in rows:
+        path = Path(os.fsdecode(key))
+        name = shown_at(path, roots)
+        if name is not None:
+            found.setdefault(picture, {}).setdefault(name, path)
+    return [places for places in found.values() if len(places) > 1]
 
 
 def _derived_otherwise(database: Database) -> list[str]:

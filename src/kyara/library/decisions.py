@@ -28,7 +28,7 @@ from kyara.library.log import (
 )
 from kyara.library.said import Said, Subject
 from kyara.library.verdicts import apply, find_character, rebuild, said_of
-from kyara.names import check_name, is_text
+from kyara.names import as_name, check_character, is_text
 from kyara.types import Detection
 
 __all__ = ["Character", "Decisions", "check_character_name", "named", "record"]
@@ -67,8 +67,8 @@ class Decisions:
         return [
             Character(*row)
             for row in self._database.rows(
-                "SELECT id, name, (SELECT COUNT(*) FROM said WHERE character = id)"
-                " FROM characters ORDER BY name"
+                "SELECT c.id, c.name, (SELECT COUNT(*) FROM said JOIN pictures USING (digest)"
+                " WHERE character = c.id) FROM characters c ORDER BY c.name"
             )
         ]
 
@@ -85,7 +85,7 @@ class Decisions:
                 where=self._database.path,
                 hint="kyara library info lists them",
             )
-        count = "SELECT COUNT(*) FROM said WHERE character = ?"
+        count = "SELECT COUNT(*) FROM said JOIN pictures USING (digest) WHERE character = ?"
         return Character(*found, self._database.row(count, found[:1])[0])
 
     def pictures_of(self, character: Character) -> list[bytes]:
@@ -96,6 +96,11 @@ class Decisions:
     def names(self, digest: bytes) -> bool:
         """Whether anybody was said to be in the picture."""
         query = "SELECT 1 FROM said WHERE digest = ? AND character IS NOT NULL"
+        return self._database.row(query, (digest,)) is not None
+
+    def said_by_person(self, digest: bytes) -> bool:
+        """Whether a person, not a folder or an import, said who is in the picture."""
+        query = "SELECT 1 FROM said WHERE digest = ? AND source = 'person'"
         return self._database.row(query, (digest,)) is not None
 
     def log(self) -> list[Decision]:
@@ -149,6 +154,7 @@ class Decisions:
         Raises:
             UsageError: there is no such character, or another has the name.
         """
+        new = as_name(new)
         check_character_name(new)
 
         def say() -> Payload:
@@ -185,6 +191,7 @@ class Decisions:
             UsageError: there is no such character, `into` is not new, or a picture is not a
                 reference of the character.
         """
+        into = as_name(into)
         check_character_name(into)
         subjects = _subjects(pictures)
 
@@ -250,6 +257,7 @@ def named(database: Database, name: str) -> tuple[int, str]:
     Raises:
         UsageError: no character can be called so.
     """
+    name = as_name(name)
     found = find_character(database, name)
     if found is None:
         check_character_name(name)
@@ -271,7 +279,7 @@ def check_character_name(name: str, where: Path | None = None) -> None:
     Raises:
         UsageError: it cannot.
     """
-    check_name(name, where)
+    check_character(name, where)
     if not is_text(name):
         raise UsageError(
             f"{name!r} is not text, so no character of a library can be called so",

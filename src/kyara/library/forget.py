@@ -31,8 +31,9 @@ def forget(
     character: str | None = None,
     gone: bool = False,
 ) -> Forgotten:
-    """Forget pictures, and no longer look at these paths. They become references again only
-    when a person says so.
+    """Forget pictures, and no longer look at these paths. Pictures that were meant themselves
+    become references again only when a person says so; those of a folder also when they are added
+    again, from wherever.
 
     Args:
         paths: files, and folders with all below them.
@@ -47,9 +48,12 @@ def forget(
     if character is not None:
         digests += library.decisions.pictures_of(library.decisions.find(character))
     unknown = []
+    of_folders: list[bytes] = []
     for path in paths:
+        single = library.find(path) is not None
         found = library.remove_root(path)
-        digests += found
+        (digests if single else of_folders).extend(found)
         if not found:
             unknown.append(path)
-    return Forgotten(library.remove(digests), tuple(unknown))
+    removed = library.remove(digests) + library.remove(of_folders, with_folder=True)
+    return Forgotten(removed, tuple(unknown))

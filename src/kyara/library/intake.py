@@ -22,6 +22,7 @@ from kyara.library.decisions import named, record
 from kyara.library.depicted import SeveralFigures
 from kyara.library.figures import in_pixels
 from kyara.library.log import Confirm, Source
+from kyara.library.roots import shown_at
 from kyara.library.scan import Seen
 from kyara.library.store import Library
 from kyara.pictures.read import measure
@@ -90,6 +91,9 @@ class Intake:
     Attributes:
         result: grows as pictures are embedded, stored and named.
 
+    Args:
+        insists: a person adds these files, so what was removed with a folder may come again.
+
     Raises:
         UsageError: the library is of another encoder, or of a detector that there is not.
     """
@@ -101,8 +105,11 @@ class Intake:
         cache: EmbeddingCache | None,
         progress: Progress,
         detector: detect.Detector | None = None,
+        *,
+        insists: bool = False,
     ) -> None:
         library.require(encoder)
+        self._insists = insists
         self.result = Updated()
         self._library = library
         self._database = library.database
@@ -214,36 +221,52 @@ class Intake:
 
     def _name(self, found: Iterable[Found]) -> None:
         """Record whom roots say that these show; within the caller's transaction."""
-        by_name: dict[str, list[bytes]] = {}
+        by_name: dict[str, list[Found]] = {}
         for one in found:
             name = one.seen.shows
             if name is not None:
-                by_name.setdefault(name, []).append(one.digest)
-        for name, digests in by_name.items():
+                by_name.setdefault(name, []).append(one)
+        for name, shown in by_name.items():
             try:
                 character, called = named(self._database, name)
             except UsageError as error:  # a folder of a cast, made later
                 self.result.failed.append(PictureError(error.what, hint=error.hint))
                 continue
-            open_to_it = [digest for digest in digests if self._may_name(digest, called)]
+            open_to_it = [one.digest for one in shown if self._may_name(one, called)]
             if open_to_it:
                 payload = Confirm(tuple(d.hex() for d in open_to_it), character, called)
                 record(self._database, payload, Source.IMPORT)
                 self.result.named += len(open_to_it)
 
-    def _may_name(self, digest: bytes, name: str) -> bool:
-        said = self._library.said(digest)
-        by_person = self._database.row(
-            "SELECT 1 FROM said WHERE digest = ?1 AND source = 'person' UNION SELECT 1"
-            " FROM rejections JOIN characters ON id = character WHERE digest = ?1 AND name = ?2",
-            (digest, name),
-        )
+    def _may_name(self, one: Found, name: str) -> bool:
+        said = self._library.said(one.digest)
         if said.character == name:
             return False
-        if by_person:
+        if self._is_decided(one.digest, name):
             self.result.kept += 1
             return False
-        return True
+        elsewhere = None if said.character is None else self._also_at(one, said.character)
+        if elsewhere is not None:
+            what = f"it is a reference of {said.character!r} already, as {elsewhere}"
+            hint = "remove the wrong one, then kyara library update"
+            self.result.failed.append(PictureError(what, where=one.seen.path, hint=hint))
+        return elsewhere is None
+
+    def _is_decided(self, digest: bytes, name: str) -> bool:
+        """Whether a person said something else; or took its folder out, if nobody insists."""
+        decided = self._database.row(
+            "SELECT 1 FROM said WHERE digest = ?1 AND (source = 'person'"
+            " OR (character IS NULL AND NOT ?3)) UNION SELECT 1"
+            " FROM rejections JOIN characters ON id = character WHERE digest = ?1 AND name = ?2",
+            (digest, name, self._insists),
+        )
+        return decided is not None
+
+    def _also_at(self, one: Found, name: str) -> Path | None:
+        """A further place of the picture, which says that it shows that character."""
+        roots = self._library.roots()
+        places = (p for p in self._library.paths_of(one.digest) if p != one.seen.state.path)
+        return next((place for place in places if shown_at(place, roots) == name), None)
 
 
 def batches(items: Iterable[_T]) -> Iterator[list[_T]]:

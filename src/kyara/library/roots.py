@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -11,8 +12,9 @@ from kyara.errors import UsageError
 from kyara.files import is_folder
 from kyara.library.cast import character_in, read_cast
 from kyara.library.decisions import check_character_name
+from kyara.names import as_name
 
-__all__ = ["Root", "RootKind", "roots_at"]
+__all__ = ["Root", "RootKind", "roots_at", "shown_at"]
 
 
 class RootKind(StrEnum):
@@ -55,6 +57,12 @@ class Root:
         return self.character
 
 
+def shown_at(path: Path, roots: Iterable[Root]) -> str | None:
+    """Whom the innermost of the roots that a path lies in says that it shows."""
+    own = [root for root in roots if path.is_relative_to(root.path)]
+    return max(own, key=lambda root: len(root.path.parts)).shows(path) if own else None
+
+
 def roots_at(path: Path, *, character: str | None = None, cast: bool = False) -> list[Root]:
     """What to add for a folder or file.
 
@@ -66,12 +74,14 @@ def roots_at(path: Path, *, character: str | None = None, cast: bool = False) ->
     Raises:
         UsageError: there is nothing at `path`, it is no cast, or nobody can be called so.
     """
+    character = None if character is None else as_name(character)
     if not cast:
         kind = RootKind.PICTURES if character is None else RootKind.CHARACTER
         roots = [Root(path.absolute(), kind, character)]
     else:
         folders = read_cast(path)
-        if is_folder(path):  # it may have further folders later
+        if is_folder(path) and all(is_folder(f.folder) for f in folders):
+            # It may have further folders later.
             roots = [Root(path.absolute(), RootKind.CAST)]
         else:
             roots = [Root(f.folder.absolute(), RootKind.CHARACTER, f.name) for f in folders]

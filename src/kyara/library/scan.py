@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kyara.errors import PictureError, reason
+from kyara.files import is_folder
 from kyara.library.database import Database
 from kyara.library.roots import Root
 from kyara.pictures.find import find_pictures
@@ -126,9 +127,9 @@ def scan(roots: Sequence[Root], places: dict[bytes, Place]) -> Scan:
     result = Scan(time.time_ns(), [], [], [])
     seen: dict[bytes, Seen] = {}
     for root in sorted(roots, key=lambda root: len(root.path.parts)):
+        if is_away(root, places):
+            result.missing.append(root.path)
         if not os.path.lexists(root.path):
-            if is_away(root, places):
-                result.missing.append(root.path)
             continue
         for path in find_pictures([root.path]):
             try:
@@ -143,11 +144,23 @@ def scan(roots: Sequence[Root], places: dict[bytes, Place]) -> Scan:
 
 
 def is_away(root: Root, places: dict[bytes, Place]) -> bool:
-    """Whether a root is missing in a way that says nothing of its pictures. A single file that
-    is missing from a folder that is there is just gone."""
+    """Whether a root is missing in a way that says nothing of its pictures: its disk may not be
+    mounted, which leaves an empty folder or none. A single file that is missing from a folder that
+    is there is just gone."""
     if os.path.lexists(root.path):
-        return False
+        return _is_emptied(root.path, places)
     return os.fsencode(root.path) not in places or not os.path.lexists(root.path.parent)
+
+
+def _is_emptied(folder: Path, places: dict[bytes, Place]) -> bool:
+    """Whether a folder that held pictures holds nothing at all."""
+    try:
+        if not is_folder(folder) or any(folder.iterdir()):
+            return False
+    except OSError:  # looking into it will say what is wrong
+        return False
+    below = os.fsencode(folder) + os.fsencode(os.sep)
+    return any(path.startswith(below) and not place.gone for path, place in places.items())
 
 
 def lost_places(

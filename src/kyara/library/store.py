@@ -263,7 +263,7 @@ class Library:
 
     def gone(self) -> list[bytes]:
         """The digests of pictures whose files are no longer there."""
-        query = f"SELECT digest FROM pictures WHERE id NOT IN ({_PRESENT})"
+        query = f"SELECT digest FROM pictures WHERE {_GONE}"
         return [digest for (digest,) in self.database.rows(query)]
 
     def counts(self) -> Counts:
@@ -271,28 +271,36 @@ class Library:
         return Counts(
             *self.database.row(
                 "SELECT (SELECT COUNT(*) FROM pictures),"
-                f" (SELECT COUNT(*) FROM pictures WHERE id NOT IN ({_PRESENT})),"
+                f" (SELECT COUNT(*) FROM pictures WHERE {_GONE}),"
                 " (SELECT COUNT(*) FROM characters),"
-                " (SELECT COUNT(*) FROM said WHERE character IS NOT NULL),"
+                " (SELECT COUNT(*) FROM said JOIN pictures USING (digest)"
+                " WHERE character IS NOT NULL),"
                 " (SELECT COUNT(*) FROM rejections),"
                 " (SELECT COUNT(*) FROM said WHERE ignored),"
                 " (SELECT COUNT(*) FROM decisions)"
             )
         )
 
-    def remove(self, digests: Iterable[bytes]) -> int:
+    def remove(self, digests: Iterable[bytes], *, with_folder: bool = False) -> int:
         """Forget pictures: their places and embeddings. A reference is one of nobody then,
         and stays so until a person says otherwise. What was decided stays in the log.
+
+        Args:
+            with_folder: not they were meant but the folder that they were in: what a person said
+                of them stands, should they come again, and to add them again is enough.
 
         Returns:
             How many there were.
         """
         digests = list(dict.fromkeys(digests))
         removed = 0
+        source = Source.IMPORT if with_folder else Source.PERSON
         with self.database.writing():
             named = [digest for digest in digests if self.decisions.names(digest)]
+            if with_folder:
+                named = [digest for digest in named if not self.decisions.said_by_person(digest)]
             if named:
-                record(self.database, Forget(tuple(d.hex() for d in named)), Source.PERSON)
+                record(self.database, Forget(tuple(d.hex() for d in named)), source)
             for digest in digests:
                 removed += self.database.run("DELETE FROM pictures WHERE digest = ?", (digest,))
         return removed
@@ -318,4 +326,7 @@ class Library:
         return [digest for (digest,) in rows]
 
 
-_PRESENT = "SELECT picture FROM places WHERE NOT gone"
+_GONE = (
+    "id IN (SELECT picture FROM places) AND id NOT IN (SELECT picture FROM places WHERE NOT gone)"
+)
+"""Pictures whose files are all missing. Those that were imported never had one."""

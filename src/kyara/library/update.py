@@ -44,7 +44,7 @@ def add(
         UsageError: the library is of another encoder or detector.
         PictureError: a root is a folder that cannot be listed.
     """
-    intake = Intake(library, encoder, cache, progress, detector)
+    intake = Intake(library, encoder, cache, progress, detector, insists=True)
     library.remember_roots(roots)
     _Run(library, intake, progress).look_at(roots, insist=True)
     intake.tell_chosen()

@@ -27,7 +27,7 @@ from kyara.library.log import (
     read_log,
 )
 from kyara.library.said import NOTHING, Said, Subject
-from kyara.names import is_text
+from kyara.names import as_name, is_text
 
 __all__ = ["DERIVED", "apply", "find_character", "rebuild", "said_of"]
 
@@ -58,6 +58,7 @@ def find_character(database: Database, name: str) -> tuple[int, str] | None:
     or that took in one that was."""
     if not is_text(name):
         return None
+    name = as_name(name)
     found: tuple[int, str] | None = database.row(
         "SELECT id, name FROM characters WHERE name = ?", (name,)
     ) or database.row(
@@ -65,7 +66,15 @@ def find_character(database: Database, name: str) -> tuple[int, str] | None:
         " WHERE aliases.name = ?",
         (name,),
     )
-    return found
+    return found or _decomposed(database, name)
+
+
+def _decomposed(database: Database, name: str) -> tuple[int, str] | None:
+    """The character that an older Kyara called so in other code points."""
+    if name.isascii():
+        return None
+    rows = database.rows("SELECT id, name FROM characters")
+    return next(((row[0], row[1]) for row in rows if as_name(row[1]) == name), None)
 
 
 def rebuild(database: Database) -> None:

@@ -24,7 +24,6 @@ from kyara.identify.references import (
     EmbeddedReferences,
     references_of,
 )
-from kyara.library.cast import read_cast
 from kyara.organise.plan import Action
 from kyara.pictures.source import PictureLike, several
 from kyara.plugins.discover import DEFAULT_PLUGIN, open_detector, open_encoder
@@ -118,7 +117,7 @@ class Model:
                 `kyara identify`; see `kyara.choose_judge`.
 
         Raises:
-            UsageError: a character has no usable picture, or there are none.
+            UsageError: nobody has a usable picture, or one of a mapping has none.
         """
         rule = choose_judge(
             self.encoder,
@@ -133,7 +132,7 @@ class Model:
 
     def _embedded(self, characters: CastLike) -> EmbeddedReferences:
         if not isinstance(characters, Mapping):
-            folders = CastReferences(read_cast(Path(characters)), self.detector)
+            folders = CastReferences.at(Path(characters), self.detector)
             return folders.embedded(self.encoder, self.cache)
         named = [
             (name, picture)

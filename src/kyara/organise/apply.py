@@ -11,7 +11,8 @@ from itertools import islice
 from pathlib import Path
 
 from kyara.errors import KyaraError, OutputError, printable, reason
-from kyara.organise.files import copy_file, hard_link, move_file, symbolic_link
+from kyara.organise.beside import Sidecars
+from kyara.organise.files import copy_file, hard_link, move_file, rename_file, symbolic_link
 from kyara.organise.journal import Journal, locked
 from kyara.organise.places import refusal
 from kyara.organise.plan import Action, Operation, Plan, Status
@@ -42,23 +43,23 @@ def apply_plan(
     """
     numbered = iter(enumerate(plan.operations))
     stuck: set[Path] = set()
+    sidecars = Sidecars(plan.root)
     with contextlib.ExitStack() as stack:
         journal: Journal | None = None
         while batch := list(islice(numbered, _BATCH)):
             announced = {n: o for n, o in batch if o.status is Status.TO_DO}
-            if announced and journal is None:
-                journal = _begin(plan, stack)
+            journal = _begun(journal, plan, stack) if announced else journal
             problem = None if journal is None else _announce(journal, announced, plan.root)
             for n, operation in batch:
                 done = operation
                 if _is_to_do(operation):
-                    if journal is None:
-                        journal = _begin(plan, stack)
+                    journal = _begun(journal, plan, stack)
                     if n not in announced:
                         problem = problem or _announce(journal, {n: operation}, plan.root)
                     held = problem or _forbidden(operation, plan) or _held_back(operation, stuck)
                     part = journal.part(n, operation.target.parent)
                     done = _carry_out(operation, part, digest_of, held)
+                    _clear_away(done, sidecars)
                     if problem is None:
                         journal.end(n, done=done.status is Status.DONE)
                 if done.status is Status.FAILED:
@@ -68,7 +69,9 @@ def apply_plan(
             journal.finish()
 
 
-def _begin(plan: Plan, stack: contextlib.ExitStack) -> Journal:
+def _begun(journal: Journal | None, plan: Plan, stack: contextlib.ExitStack) -> Journal:
+    if journal is not None:
+        return journal
     stack.enter_context(locked(plan.root))
     return stack.enter_context(Journal.create(plan))
 
@@ -90,9 +93,19 @@ def _announce(journal: Journal, operations: dict[int, Operation], root: Path) ->
     return None
 
 
+def _clear_away(done: Operation, sidecars: Sidecars) -> None:
+    """Where a picture of an earlier run was, leave nothing of that run's."""
+    if done.action is Action.REFILE and done.status is Status.DONE:
+        sidecars.remove(done.source)
+        with contextlib.suppress(OSError):  # not empty
+            done.source.parent.rmdir()
+
+
 def _forbidden(operation: Operation, plan: Plan) -> KyaraError | None:
-    moves = operation.action is Action.MOVE
-    return refusal(operation.source, operation.target, plan.root, plan.inbox, moves=moves)
+    inbox = plan.inbox if operation.action is Action.MOVE else None
+    if operation.action is Action.REFILE:
+        inbox = plan.root
+    return refusal(operation.source, operation.target, plan.root, inbox)
 
 
 def _held_back(operation: Operation, stuck: set[Path]) -> KyaraError | None:
@@ -138,6 +151,8 @@ def _do(operation: Operation, part: Path) -> None:
             hard_link(source, target)
         case Action.SYMLINK:
             symbolic_link(source, target)
+        case Action.REFILE:
+            rename_file(source, target, part)
 
 
 def _holds(target: Path, digest: bytes, digest_of: Callable[[Path], bytes]) -> bool:

@@ -20,6 +20,7 @@ __all__ = [
     "hard_link",
     "link_text",
     "move_file",
+    "rename_file",
     "symbolic_link",
 ]
 
@@ -58,6 +59,20 @@ def move_file(source: Path, target: Path, part: Path) -> None:
     except OSError:
         target.unlink()  # a picture that may not leave is not in two places either
         raise
+
+
+def rename_file(source: Path, target: Path, part: Path) -> None:
+    """Move what an earlier run made: a link stays one, and leads where it led.
+
+    Raises:
+        FileExistsError: something has that name.
+        OSError: it cannot be moved; it is where it was.
+    """
+    if not source.is_symlink():
+        move_file(source, target, part)
+        return
+    target.symlink_to(link_text(source, target))
+    source.unlink()
 
 
 def hard_link(source: Path, target: Path) -> None:

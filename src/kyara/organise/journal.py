@@ -9,6 +9,7 @@ of every record is docs/reference/plans.md.
 from __future__ import annotations
 
 import json
+import logging
 import os
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,7 +21,7 @@ from pathlib import Path
 from types import TracebackType
 
 import msgspec
-from filelock import FileLock, Timeout
+from filelock import BaseFileLock, FileLock, Timeout
 
 from kyara.errors import DataError, OutputError, one_line, reason
 from kyara.files import new_file, reading, sync_folder
@@ -53,6 +54,9 @@ __all__ = [
 FOLDER = ".kyara"
 """The folder in the target folder that is Kyara's own."""
 
+
+_log = logging.getLogger(__name__)
+_log.addHandler(logging.NullHandler())  # the command line shows it
 
 _TIME = "%Y%m%dT%H%M%S%fZ"
 
@@ -221,14 +225,23 @@ def locked(root: Path, *, wait: bool = True) -> Iterator[None]:
             raise OutputError("this is a link, and not followed", where=place, hint="remove it")
     with _reporting(root / FOLDER):
         (root / FOLDER).mkdir(parents=True, exist_ok=True)
-        try:
-            lock.acquire(blocking=wait)
-        except Timeout:
-            raise OutputError("another kyara works in this folder", where=root) from None
+        _acquire(lock, root, wait=wait)
     try:
         yield
     finally:
         lock.release()
+
+
+def _acquire(lock: BaseFileLock, root: Path, *, wait: bool) -> None:
+    try:
+        lock.acquire(blocking=False)
+    except NotImplementedError:
+        _log.warning("this file system has no locks, so nothing keeps another kyara out: %s", root)
+    except Timeout:
+        if not wait:
+            raise OutputError("another kyara works in this folder", where=root) from None
+        _log.warning("waiting until another kyara has done its work in %s", root)
+        lock.acquire()
 
 
 def find_journals(root: Path) -> list[Path]:

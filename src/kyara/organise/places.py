@@ -35,15 +35,17 @@ def _same_folder(one: Path, other: Path) -> bool:
         return False
 
 
-def refusal(
-    source: Path, target: Path, root: Path, inbox: Path | None, *, moves: bool
-) -> OutputError | None:
+def refusal(source: Path, target: Path, root: Path, inbox: Path | None) -> OutputError | None:
     """Why nothing is put from `source` to `target`, if it leads out of the folders that a plan is
     about: asked where the plan is made and again where it is carried out, for a plan may have
-    come from elsewhere, and a link may have come in between."""
+    come from elsewhere, and a link may have come in between.
+
+    Args:
+        inbox: where `source` is taken away from; None if it stays.
+    """
     if not lies_below(target, root):
         return _leads_out(target, root)
-    if moves and inbox is not None and not lies_in_inbox(source, inbox):
+    if inbox is not None and not (lies_in_inbox(source, inbox) or lies_below(source, root)):
         what = "it lies outside the inbox, where a link leads to it, so it is not moved"
         return OutputError(what, where=source, hint="use --copy, or sort its own folder")
     return None

@@ -5,16 +5,16 @@ from __future__ import annotations
 import contextlib
 import os
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
 from kyara.errors import KyaraError, OutputError
 from kyara.organise.places import lies_below, refusal
 
-__all__ = ["Action", "Filing", "Operation", "Plan", "Status", "make_plan"]
+__all__ = ["Action", "Before", "Filing", "Operation", "Plan", "Status", "make_plan"]
 
 
 class Action(StrEnum):
@@ -26,6 +26,8 @@ class Action(StrEnum):
     """A hard link: a second name of the same file."""
     SYMLINK = "symlink"
     """A symbolic link: a file that leads to the picture."""
+    REFILE = "refile"
+    """Moved within the target folder: what an earlier run put there belongs elsewhere now."""
 
 
 class Status(StrEnum):
@@ -90,6 +92,22 @@ class Plan:
     inbox: Path | None = None
 
 
+class Before(Protocol):
+    """What earlier runs filed in a target folder; see `kyara.organise.earlier`."""
+
+    def own(self, digest: bytes, /) -> Sequence[Path]:
+        """Where a picture lies as Kyara put it."""
+        ...
+
+    def was_touched(self, digest: bytes, /) -> bool:
+        """Whether somebody moved, changed or removed a picture that was filed."""
+        ...
+
+    def elsewhere(self, digest: bytes, size: int, /) -> Path | None:
+        """Where somebody put a picture of so many bytes."""
+        ...
+
+
 def make_plan(
     filings: Iterable[Filing],
     root: Path,
@@ -97,6 +115,7 @@ def make_plan(
     digest_of: Callable[[Path], bytes],
     *,
     inbox: Path | None = None,
+    before: Before | None = None,
 ) -> Plan:
     """Choose a target for each filing in a folder below `root`; operations are in their order.
 
@@ -105,36 +124,90 @@ def make_plan(
     `name~1a2b3c4d.png`. A picture that lies there already under one of its names stays as it
     is, so a second run finds what the first one made, in whatever order.
 
+    A picture that an earlier run filed where it does not belong now is moved from there; one that a
+    person moved within `root` since is there.
+
     What would not lie below `root`, by its name or by a link there, has failed; so has moving a
     picture to which a link leads out of the inbox.
 
     Args:
         digest_of: the digest of a file that already lies below `root`.
+        before: what earlier runs filed; None: nothing.
     """
     filings = list(filings)
     folders = dict.fromkeys(root / filing.folder for filing in filings)
     names = _Names((one for one in folders if lies_below(one / "any", root)), digest_of)
-    operations = (_plan_one(filing, root, action, names, inbox) for filing in filings)
+    moves = _Moves(filings, root, before)
+    operations = (_plan_one(filing, root, action, names, inbox, moves) for filing in filings)
     return Plan(root, tuple(operations), inbox)
 
 
+class _Moves:
+    """What is done with pictures that earlier runs filed."""
+
+    def __init__(self, filings: Sequence[Filing], root: Path, before: Before | None) -> None:
+        self._root = root
+        self._before = before
+        self._wanted: dict[bytes, set[Path]] = {}
+        for filing in filings:
+            self._wanted.setdefault(filing.digest, set()).add(root / filing.folder)
+        self._taken: set[Path] = set()
+
+    def take(self, filing: Filing, action: Action) -> Path | None:
+        """Where an earlier run put the picture and it does not belong now; each place once."""
+        if self._before is None:
+            return None
+        # From where it is copied it goes last, when the copies are made.
+        kept = None if action is Action.MOVE else filing.source
+        for place in self._before.own(filing.digest):
+            wanted = place == kept or place.parent in self._wanted[filing.digest]
+            if not wanted and place not in self._taken:
+                self._taken.add(place)
+                return place
+        return None
+
+    def put_elsewhere(self, filing: Filing) -> Path | None:
+        """Where a person put the picture."""
+        if self._before is None or not self._before.was_touched(filing.digest):
+            return None
+        with contextlib.suppress(OSError):
+            return self._before.elsewhere(filing.digest, filing.source.stat().st_size)
+        return None
+
+
 def _plan_one(
-    filing: Filing, root: Path, action: Action, names: _Names, inbox: Path | None
+    filing: Filing,
+    root: Path,
+    action: Action,
+    names: _Names,
+    inbox: Path | None,
+    moves: _Moves,
 ) -> Operation:
     action = filing.action or action
     targets = list(_candidates(root / filing.folder, filing))
-    refused = refusal(filing.source, targets[0], root, inbox, moves=action is Action.MOVE)
+    origin = inbox if action is Action.MOVE else None
+    refused = refusal(filing.source, targets[0], root, origin)
     if refused is not None:
         return Operation(action, filing.source, targets[0], filing.digest, Status.FAILED, refused)
     for target in targets:
         there = names.where(target, filing.digest)
         if there is not None:
             return Operation(action, filing.source, there, filing.digest, Status.THERE)
+    source, action = _origin(filing, action, moves)
+    there = None if action is Action.REFILE else moves.put_elsewhere(filing)
+    if there is not None:
+        return Operation(action, source, there, filing.digest, Status.THERE)
     for target in targets:
         if names.take(target, filing.digest):
-            return Operation(action, filing.source, target, filing.digest, Status.TO_DO)
+            return Operation(action, source, target, filing.digest, Status.TO_DO)
     problem = OutputError("every name for it is taken", where=targets[0])
-    return Operation(action, filing.source, targets[0], filing.digest, Status.FAILED, problem)
+    return Operation(action, source, targets[0], filing.digest, Status.FAILED, problem)
+
+
+def _origin(filing: Filing, action: Action, moves: _Moves) -> tuple[Path, Action]:
+    """What is filed: the picture, or what an earlier run made of it elsewhere."""
+    place = moves.take(filing, action)
+    return (filing.source, action) if place is None else (place, Action.REFILE)
 
 
 class _Names:

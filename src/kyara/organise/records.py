@@ -28,7 +28,7 @@ __all__ = [
     "check_version",
 ]
 
-JOURNAL_VERSION = 1
+JOURNAL_VERSION = 2
 
 # Parts of the names of files that are removed: nothing else may stand in their place.
 Identity = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{8}\\Z")]

@@ -15,12 +15,13 @@ import contextlib
 import os
 import stat
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, StrEnum
 from pathlib import Path
 
 from kyara.errors import DataError, KyaraError, reason
-from kyara.organise.files import move_file
+from kyara.organise.beside import Sidecars
+from kyara.organise.files import move_file, rename_file
 from kyara.organise.journal import (
     Entry,
     Journal,
@@ -68,6 +69,10 @@ class _Step(Enum):
     NOTHING = "nothing"
 
 
+_MOVES = (Action.MOVE, Action.REFILE)
+"""What leaves nothing where a picture was."""
+
+
 class _LeftError(Exception):
     """Undoing could lose something."""
 
@@ -105,8 +110,9 @@ def undo_plan(
     """Undo each operation, the last one first; yields what became of it.
 
     Copies and links are removed, moved pictures go back to where they came from, never in the
-    place of another file. What was changed since, and what has no original any more, is left.
-    Folders that the plan made are removed if they are empty in the end.
+    place of another file. Sidecars that were written beside them go, unless they were changed.
+    What was changed since, and what has no original any more, is left. Folders that the plan
+    made are removed if they are empty in the end.
 
     Args:
         trust: obey it also where this person did not write it, or for another path.
@@ -115,9 +121,10 @@ def undo_plan(
         DataError: the journal is not this person's own; nothing was undone.
         OutputError: the journal cannot be opened for writing; nothing was undone.
     """
+    sidecars = Sidecars(record.root)
     if dry_run:
         for entry in reversed(record.entries):
-            yield _judged(entry, record)
+            yield _with_sidecars(_judged(entry, record), sidecars)
         return
     if not (record.own or trust):
         raise DataError(
@@ -129,7 +136,9 @@ def undo_plan(
     with locked(record.root), Journal(record.path, record.id) as journal:
         left = 0
         for entry in reversed(read_journal(record.path).entries):
-            undoing = _undo(entry, record, journal)
+            undoing = _with_sidecars(_undo(entry, record, journal), sidecars)
+            if undoing.outcome is not Outcome.LEFT and not os.path.lexists(entry.target):
+                sidecars.remove(entry.target)
             if undoing.outcome is Outcome.LEFT:
                 left += 1
             elif not entry.undone:
@@ -167,7 +176,7 @@ def _settle(record: JournalRecord) -> None:
             with contextlib.suppress(OSError):
                 _remove_parts(entry, journal)
                 in_both = os.path.lexists(entry.source) and os.path.lexists(entry.target)
-                if entry.action is Action.MOVE and in_both and _is_twin(entry):
+                if entry.action in _MOVES and in_both and _is_twin(entry):
                     entry.target.unlink()
                 journal.end(entry.n, done=os.path.lexists(entry.target))
     _remove_empty(record)
@@ -177,12 +186,21 @@ def _elsewhere(entry: Entry, record: JournalRecord) -> str | None:
     """Why an operation is not touched: not all that it names lies where its run worked."""
     if not lies_below(entry.target, record.root):
         return "it does not lie in the folder of this journal"
+    if entry.action is Action.REFILE and not lies_below(entry.source, record.root):
+        return f"the folder of this journal does not hold {entry.source}"
     # Of all others the source is only read, to see whether the picture is still there.
-    if entry.action is not Action.MOVE:
+    if entry.action is not Action.MOVE or lies_below(entry.source, record.root):
         return None
     if record.inbox is None or not lies_in_inbox(entry.source, record.inbox):
         return f"its journal's inbox does not hold {entry.source}"
     return None
+
+
+def _with_sidecars(undoing: Undoing, sidecars: Sidecars) -> Undoing:
+    if undoing.outcome is not Outcome.UNDONE:
+        return undoing
+    removed = "".join(f", remove {path}" for path in sidecars.of(undoing.entry.target))
+    return replace(undoing, does=undoing.does + removed)
 
 
 def _undo(entry: Entry, record: JournalRecord, journal: Journal) -> Undoing:
@@ -234,7 +252,8 @@ def _take(step: _Step, entry: Entry, journal: Journal) -> None:
     if step in (_Step.RETURN, _Step.RELINK):
         source.parent.mkdir(parents=True, exist_ok=True)
     if step is _Step.RETURN:
-        move_file(target, source, journal.part(entry.n, source.parent))
+        move = rename_file if entry.action is Action.REFILE else move_file
+        move(target, source, journal.part(entry.n, source.parent))
     if step is _Step.RELINK:
         source.symlink_to(entry.link or "")
     if step in (_Step.REMOVE, _Step.RELINK):
@@ -243,14 +262,15 @@ def _take(step: _Step, entry: Entry, journal: Journal) -> None:
 
 def _step(entry: Entry) -> _Step:
     if not os.path.lexists(entry.target):
-        if entry.action is Action.MOVE and entry.done and not os.path.lexists(entry.source):
+        if entry.action in _MOVES and entry.done and not os.path.lexists(entry.source):
             raise _LeftError("it is no longer there")
         return _Step.NOTHING
     if entry.action is Action.SYMLINK:
         return _step_of_link(entry)
-    if entry.target.is_symlink() or not entry.target.is_file():
+    links = entry.action is Action.REFILE  # of an earlier run
+    if (entry.target.is_symlink() and not links) or not entry.target.is_file():
         raise _LeftError("it is not the file that was put there")
-    if entry.action is Action.MOVE and not os.path.lexists(entry.source):
+    if entry.action in _MOVES and not os.path.lexists(entry.source):
         return _step_back(entry)
     if _is_twin(entry):
         return _Step.REMOVE
@@ -274,6 +294,9 @@ def _step_back(entry: Entry) -> _Step:
 
 def _is_twin(entry: Entry) -> bool:
     """Whether the target's content also stands where it came from."""
+    if entry.target.is_symlink():
+        same = os.path.realpath(entry.target) == os.path.realpath(entry.source)
+        return same and entry.source.is_symlink()
     try:
         ours, theirs = entry.target.stat(), entry.source.stat()
     except OSError:
@@ -287,7 +310,7 @@ def _is_twin(entry: Entry) -> bool:
 
 
 def _why_not(entry: Entry) -> str:
-    if entry.action is Action.MOVE:
+    if entry.action in _MOVES:
         return f"another file is at {entry.source} now"
     if _digest(entry.target) != entry.digest:
         return "it was changed since"
@@ -305,7 +328,7 @@ def _digest(path: Path) -> bytes | None:
 
 def _remove_parts(entry: Entry, journal: Journal) -> None:
     folders = {entry.target.parent}
-    if entry.action is Action.MOVE:  # back, it grows there
+    if entry.action in _MOVES:  # back, it grows there
         folders.add(entry.source.parent)
     for folder in folders:
         journal.part(entry.n, folder).unlink(missing_ok=True)

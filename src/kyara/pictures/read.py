@@ -11,6 +11,7 @@ import os
 import warnings
 from dataclasses import dataclass
 from functools import cache
+from typing import BinaryIO
 
 import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
@@ -18,6 +19,7 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 from kyara.errors import PictureError, one_line, reason
 from kyara.pictures.files import open_regular
 from kyara.pictures.memory import BUDGET, cost_of, webp_size
+from kyara.pictures.mended import mended
 from kyara.pictures.progressive import without_fine_scans
 
 __all__ = [
@@ -42,6 +44,12 @@ MAX_PIXELS = 180_000_000
 
 _BAND = 1 << 20
 """Pixels that are converted at once."""
+
+_MOVING = ("GIF", "PNG", "WEBP", "AVIF")
+_FRAMES = 64
+"""Frames of an animation that are looked at until one shows something."""
+_BLANK = 32
+"""How far apart the lightest and the darkest pixel are, of 255, in a frame that shows nothing."""
 
 _HEIF_BRANDS = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1")
 _AVIF_BRANDS = (b"avif", b"avis")
@@ -104,20 +112,31 @@ def measure(path: str | os.PathLike[str]) -> StoredSize:
         with open_regular(path) as stream:
             head = stream.read(30)
         _refuse_canvas(head, path)
-        with open_regular(path) as stream, Image.open(stream) as opened:
+        with open_regular(path) as stream, _opened(stream) as opened:
             if opened.format in _PROGRAMS:
                 raise UnidentifiedImageError
-            orientation = opened.getexif().get(ExifTags.Base.Orientation, 1)
+            orientation = _orientation(opened)
             width, height = opened.size
             if opened.format == "TIFF" and orientation in _SWAPS_SIDES:
                 width, height = height, width  # of TIFF alone, Pillow tells the upright size
-            return StoredSize(width, height, orientation if orientation in _TRANSPOSE else 1)
+            return StoredSize(width, height, orientation)
     except PictureError:
         raise
     except UnidentifiedImageError:
         raise PictureError("not a picture", where=path) from None
     except Exception as error:  # as in decode()
         raise PictureError(f"the picture is broken: {one_line(error)}", where=path) from error
+
+
+def _opened(stream: BinaryIO) -> Image.Image:
+    try:
+        return Image.open(stream)
+    except Exception:
+        stream.seek(0)
+        whole = mended(stream.read(MAX_FILE_BYTES))
+        if whole is None:
+            raise
+        return Image.open(io.BytesIO(whole))
 
 
 def read_bytes(path: str | os.PathLike[str]) -> bytes:
@@ -153,6 +172,9 @@ def decode(
 ) -> Picture:
     """Decode one frame, upright, as RGB or RGBA.
 
+    Of an animation that fades in from one colour, frame 0 is the first that shows something.
+    Whatever is not pixels, such as text or camera data, may be damaged.
+
     Args:
         data: a file's content.
         longest, shortest: pixels that the caller needs on the longest or the shortest side;
@@ -163,6 +185,22 @@ def decode(
     Raises:
         PictureError: not a picture, broken, truncated, or too large to decode.
     """
+    try:
+        return _decoded(data, longest, shortest, frame, where)
+    except PictureError:
+        whole = mended(data)
+        if whole is None:
+            raise
+        return _decoded(whole, longest, shortest, frame, where)
+
+
+def _decoded(
+    data: bytes,
+    longest: int | None,
+    shortest: int | None,
+    frame: int,
+    where: str | os.PathLike[str] | None,
+) -> Picture:
     _prepare_pillow()
     _refuse_canvas(data[:30], where)
     cost = 0
@@ -176,9 +214,7 @@ def decode(
                 raise PictureError(_too_large(full), where=where)
             cost = cost_of(image, turned=_orientation(image) in _TRANSPOSE)
             with BUDGET.spending(cost):
-                if frame:
-                    _turn_to(image, frame, where)
-                pixels = upright(image)
+                pixels = _frame(image, frame, where)
             width, height = reversed(full) if _orientation(image) in _SWAPS_SIDES else full
             return Picture(pixels, width, height)
     except PictureError:
@@ -202,7 +238,7 @@ def count_frames(data: bytes, *, where: str | os.PathLike[str] | None = None) ->
     _prepare_pillow()
     _refuse_canvas(data[:30], where)
     try:
-        with Image.open(io.BytesIO(data)) as opened:
+        with _opened(io.BytesIO(data)) as opened:
             return int(getattr(opened, "n_frames", 1))
     except UnidentifiedImageError:
         raise PictureError(_unidentified(data), where=where) from None
@@ -244,14 +280,36 @@ def upright(image: Image.Image) -> Image.Image:
 
 
 def _orientation(image: Image.Image) -> int:
-    return int(image.getexif().get(ExifTags.Base.Orientation, 1))
-
-
-def _turn_to(image: Image.Image, frame: int, where: str | os.PathLike[str] | None) -> None:
+    """As its EXIF says, from 1 to 8; 1 where that cannot be understood."""
     try:
-        image.seek(frame)
-    except EOFError:
-        raise PictureError(f"it has no frame {frame}", where=where) from None
+        found = int(image.getexif().get(ExifTags.Base.Orientation, 1))
+    except Exception:  # on broken data it raises anything
+        return 1
+    return found if found in _TRANSPOSE else 1
+
+
+def _frame(image: Image.Image, frame: int, where: str | os.PathLike[str] | None) -> Image.Image:
+    if frame:
+        try:
+            image.seek(frame)
+        except EOFError:
+            raise PictureError(f"it has no frame {frame}", where=where) from None
+        return upright(image)
+    first = upright(image)
+    if image.format not in _MOVING or not _is_blank(first):
+        return first
+    first = first.copy()  # the next frames take the place of its pixels
+    for number in range(1, min(int(getattr(image, "n_frames", 1)), _FRAMES)):
+        image.seek(number)
+        later = upright(image)
+        if not _is_blank(later):
+            return later
+    return first
+
+
+def _is_blank(image: Image.Image) -> bool:
+    extrema = flatten(image).getextrema()
+    return all(high - low < _BLANK for low, high in extrema)  # type: ignore[misc]
 
 
 def flatten(image: Image.Image, colour: tuple[int, int, int] = PAPER) -> Image.Image:

@@ -153,7 +153,7 @@ def write_report(
         with (
             writing(path, what="cannot write the report"),
             place(path) as part,
-            part.open("xb") as stream,
+            part.open("wb") as stream,
         ):
             stream.writelines(chunk.encode() for chunk in chunks)
 

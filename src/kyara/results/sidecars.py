@@ -8,10 +8,11 @@ model: nothing in it is changed or taken out.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import TypeAlias
 
 from kyara.errors import OutputError
 from kyara.files import new_file, replaced, writing
@@ -48,8 +49,17 @@ class Outcome(StrEnum):
     """Nobody known is in the picture."""
 
 
+Note: TypeAlias = Callable[[Path, bytes | None, bytes], None]
+"""Told of a sidecar before it is written: its path, what stands there, and what will."""
+
+
 def write_sidecar(
-    picture: Path, answers: Sequence[Answer], kind: Sidecar, encoder_id: str
+    picture: Path,
+    answers: Sequence[Answer],
+    kind: Sidecar,
+    encoder_id: str,
+    *,
+    note: Note | None = None,
 ) -> Outcome:
     """Say in a sidecar who is in a picture.
 
@@ -60,6 +70,7 @@ def write_sidecar(
         picture: where the file lies.
         answers: for its detections.
         encoder_id: of the model that gave them.
+        note: told what is about to be written.
 
     Raises:
         OutputError: the sidecar cannot be written, or is kept as it is.
@@ -75,6 +86,8 @@ def write_sidecar(
         content = _CONTENT[kind](_Wanted(path, picture, named, encoder_id, there))
         if content is None:
             return Outcome.THERE
+        if note is not None:
+            note(path, there, content)
         with (new_file if there is None else replaced)(path) as part:
             part.write_bytes(content)
         return Outcome.NEW if there is None else Outcome.ADDED
