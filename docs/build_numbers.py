@@ -17,6 +17,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import inbox_numbers
+
 from kyara.evaluate.report import (
     EncoderResult,
     Report,
@@ -28,8 +30,6 @@ from kyara.evaluate.report import (
 ROOT = Path(__file__).parents[1]
 DEV = ROOT / "docs" / "evaluation" / "dev.json"
 OPEN_SET = ROOT / "docs" / "evaluation" / "open-set.json"
-INBOXES = ROOT / "docs" / "evaluation" / "inboxes.json"
-INBOX = "200p_50s_5r_20c"
 SORT = ROOT / "benchmarks" / "sort.json"
 PLUGINS = ROOT / "src" / "kyara" / "plugins"
 MODELS = ("kyara-1", "res18_single")
@@ -136,28 +136,14 @@ def _interval(value: float | None, low: float | None, high: float | None) -> str
 
 
 def inboxes() -> str:
-    """What users get at the defaults, by source: fitted to the inbox, and as is in brackets."""
-    (encoder,) = (e for e in load_report(INBOXES).encoders if e.label == MODELS[0])
-    rows = [["pictures", "right name", "wrong name", "`unknown`", "strangers with a name"]]
-    for source, found in [*encoder.sources.items(), ("mean", encoder.mean)]:
-        cells = [
-            _fitted_and_not(found["inboxes"], key)
-            for key in ("right", "wrong", "unknown", "strangers_named")
-        ]
-        if any(cells):
-            rows.append([source if source == "mean" else f"`{source}`", *cells])
-    return table(rows) + (
-        f"\n\n`{encoder.label}` at its defaults: inboxes of 200 pictures, half of them of up to 20 "
+    """What users get at the defaults, by source."""
+    return table(inbox_numbers.by_source()) + (
+        f"\n\n`{MODELS[0]}` at its defaults: inboxes of 200 pictures, half of them of up to 20 "
         "known characters with five references each, half strangers. Right, wrong and `unknown` "
-        "are shares of the known; in brackets the same with `--no-adapt`. What its scores mean was "
-        "fitted on these pictures; [with each set left out]"
-        "(docs/decisions/0014-answers-that-fit.md) the figures are near."
+        "are shares of the known; in brackets the same with `--no-adapt`. What adapted scores "
+        "mean was fitted without the set that is measured "
+        "([more](docs/evaluation.md#inboxes-as-users-have-them))."
     )
-
-
-def _fitted_and_not(figures: dict[str, Any], key: str) -> str:
-    fitted, as_is = (figures[f"{key}_{INBOX}_{how}"].value for how in ("adapted", "as_is"))
-    return "" if fitted is None or as_is is None else f"{fitted:.2f} ({as_is:.2f})"
 
 
 def speed() -> str:
@@ -189,6 +175,10 @@ PAGES: dict[Path, dict[str, Callable[[], str]]] = {
         "report": full_report,
         "details": details,
         "open-set": open_set,
+        "inboxes": lambda: table(inbox_numbers.headline()),
+        "inboxes-by-shape": lambda: table(inbox_numbers.by_shape()),
+        "asked-rates": lambda: table(inbox_numbers.asked_rates()),
+        "learning": lambda: table(inbox_numbers.learning()),
     },
     **{PLUGINS / model / "CARD.md": {"numbers": partial(quality, model)} for model in MODELS},
 }

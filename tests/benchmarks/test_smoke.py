@@ -81,6 +81,12 @@ def test_search(tmp_path: Path) -> None:
     assert report["median_seconds"]["kyara_any"] > 0
 
 
+def test_adapt(tmp_path: Path) -> None:
+    report = run("adapt.py", tmp_path, "--pictures", "5000", "--characters", "600")
+    assert set(report["median_seconds"]) == set(report["median_cpu_seconds"])
+    assert report["median_seconds"]["at_fpr"] > 0
+
+
 def test_the_same_seed_gives_the_same_pictures(tmp_path: Path) -> None:
     code = (
         "import sys; from pathlib import Path; from made_pictures import Recipe, make_set;"

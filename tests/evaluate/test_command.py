@@ -133,8 +133,9 @@ def test_everything_is_measured_by_default(
     assert ran.code == 0
     (encoder,) = json.loads((tmp_path / "r.json").read_text())["encoders"]
     primary = {"hard_eer", "eer", "rank1", "tier_1_4_avg", "b3_f", "rise_worst"}
-    measured = {n: m["value"] for part in encoder["mean"].values() for n, m in part.items()}
-    assert all(measured[name] is not None for name in primary)
+    every = [found for part in encoder["mean"].values() for found in part.items()]
+    measured = {name: metric["value"] for name, metric in every if metric["value"] is not None}
+    assert measured.keys() >= primary
     assert measured["eer_grey"] > measured["eer_clean"]  # its characters are colours
 
 

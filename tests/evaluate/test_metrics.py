@@ -8,15 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kyara.evaluate.metrics import (
+    ZACI20_FNR,
     average_precision,
     bootstrap,
-    equal_error_rate,
     first_is_right,
-    fpr_at_fnr,
     interval,
     roc_of,
     roc_of_counts,
-    tpr_at_fpr,
 )
 
 sklearn_metrics = pytest.importorskip("sklearn.metrics", reason="needs the extra `evaluate`")
@@ -33,48 +31,50 @@ def split(pairs: list[tuple[int, bool]]) -> tuple[np.ndarray, np.ndarray]:
 def test_equal_error_rate_of_lists_worked_out_by_hand() -> None:
     # From the top: same, same, different, same, different, different. At the third step one
     # of three different is accepted and one of three same is missed.
-    assert equal_error_rate([6, 5, 4, 3, 2, 1], [1, 1, 0, 1, 0, 0]) == pytest.approx(1 / 3)
-    assert equal_error_rate([4, 3, 2, 1], [1, 1, 0, 0]) == 0.0
-    assert equal_error_rate([1, 2, 3, 4], [1, 1, 0, 0]) == 1.0
+    assert roc_of([6, 5, 4, 3, 2, 1], [1, 1, 0, 1, 0, 0]).equal_error_rate() == pytest.approx(1 / 3)
+    assert roc_of([4, 3, 2, 1], [1, 1, 0, 0]).equal_error_rate() == 0.0
+    assert roc_of([1, 2, 3, 4], [1, 1, 0, 0]).equal_error_rate() == 1.0
 
 
 def test_equal_error_rate_is_interpolated_between_thresholds() -> None:
     # One same above all; the rest ties: the curve goes from (0, 1/2) straight to (1, 1), and
     # meets FPR = FNR where 1/2 (1 - x) = x.
-    assert equal_error_rate([2, 1, 1, 1], [1, 1, 0, 0]) == pytest.approx(1 / 3)
-    assert equal_error_rate([1, 1, 1], [1, 0, 0]) == pytest.approx(0.5)  # nothing is told apart
+    assert roc_of([2, 1, 1, 1], [1, 1, 0, 0]).equal_error_rate() == pytest.approx(1 / 3)
+    assert roc_of([1, 1, 1], [1, 0, 0]).equal_error_rate() == pytest.approx(
+        0.5
+    )  # nothing is told apart
 
 
 def test_rates_at_an_operating_point_by_hand() -> None:
     scores = [9, 8, 7, 6, 5, 4, 3, 2]
     same = [1, 1, 0, 1, 1, 0, 0, 0]
-    assert fpr_at_fnr(scores, same, 0.5) == 0.0
-    assert fpr_at_fnr(scores, same, 0.0) == pytest.approx(0.25)
-    assert tpr_at_fpr(scores, same, 0.0) == pytest.approx(0.5)
-    assert tpr_at_fpr(scores, same, 0.25) == pytest.approx(1.0)
-    assert tpr_at_fpr(scores, same, 1.0) == 1.0
+    assert roc_of(scores, same).fpr_at_fnr(0.5) == 0.0
+    assert roc_of(scores, same).fpr_at_fnr(0.0) == pytest.approx(0.25)
+    assert roc_of(scores, same).tpr_at_fpr(0.0) == pytest.approx(0.5)
+    assert roc_of(scores, same).tpr_at_fpr(0.25) == pytest.approx(1.0)
+    assert roc_of(scores, same).tpr_at_fpr(1.0) == 1.0
     # Half of the way along a tie of a same and a different pair is half of each.
-    assert tpr_at_fpr([1, 1, 0], [1, 0, 0], 0.25) == pytest.approx(0.5)
+    assert roc_of([1, 1, 0], [1, 0, 0]).tpr_at_fpr(0.25) == pytest.approx(0.5)
 
 
 @given(labelled)
 def test_equal_error_rate_does_not_change_with_the_scale(pairs: list[tuple[int, bool]]) -> None:
     scores, same = split(pairs)
-    expected = equal_error_rate(scores, same)
+    expected = roc_of(scores, same).equal_error_rate()
     for transformed in (3 * scores - 7, scores**3, np.arctan(scores / 20)):
-        assert equal_error_rate(transformed, same) == pytest.approx(expected)
+        assert roc_of(transformed, same).equal_error_rate() == pytest.approx(expected)
 
 
 @given(labelled)
 def test_rates_lie_between_0_and_1_and_mirror(pairs: list[tuple[int, bool]]) -> None:
     scores, same = split(pairs)
-    error = equal_error_rate(scores, same)
+    error = roc_of(scores, same).equal_error_rate()
     assert 0.0 <= error <= 1.0
-    assert equal_error_rate(-scores, same) == pytest.approx(1.0 - error)
+    assert roc_of(-scores, same).equal_error_rate() == pytest.approx(1.0 - error)
     # Exchanging the kinds and turning the scores round exchanges the two errors.
-    assert equal_error_rate(-scores, ~same) == pytest.approx(error)
-    assert 0.0 <= fpr_at_fnr(scores, same) <= 1.0
-    assert 0.0 <= tpr_at_fpr(scores, same, 0.01) <= 1.0
+    assert roc_of(-scores, ~same).equal_error_rate() == pytest.approx(error)
+    assert 0.0 <= roc_of(scores, same).fpr_at_fnr(ZACI20_FNR) <= 1.0
+    assert 0.0 <= roc_of(scores, same).tpr_at_fpr(0.01) <= 1.0
 
 
 @given(labelled, st.floats(0.0, 1.0))
@@ -92,7 +92,7 @@ def test_counted_pairs_give_the_same_curve(pairs: list[tuple[int, bool]]) -> Non
         np.bincount(levels[~same], minlength=101).astype(float),
     )
     assert counted is not None
-    assert counted.equal_error_rate() == pytest.approx(equal_error_rate(scores, same))
+    assert counted.equal_error_rate() == pytest.approx(roc_of(scores, same).equal_error_rate())
 
 
 def test_a_rate_that_is_not_quite_a_step_of_the_curve_counts_as_it() -> None:
@@ -100,15 +100,15 @@ def test_a_rate_that_is_not_quite_a_step_of_the_curve_counts_as_it() -> None:
     scores = [*range(20, 11, -1), *range(10, 5, -1), 0]
     same = [*[1] * 9, *[0] * 5, 1]
     for fnr in (0.1, 0.1 - 1e-16, 1.0 - 0.9, 0.1 + 1e-16):
-        assert fpr_at_fnr(scores, same, fnr) == pytest.approx(0.0, abs=1e-6)
+        assert roc_of(scores, same).fpr_at_fnr(fnr) == pytest.approx(0.0, abs=1e-6)
 
 
 def test_pairs_of_one_kind_have_no_curve() -> None:
     with pytest.raises(ValueError, match="both kinds"):
-        equal_error_rate([1, 2], [1, 1])
+        roc_of([1, 2], [1, 1]).equal_error_rate()
     assert roc_of_counts(np.array([1.0, 2.0]), np.array([0.0, 0.0])) is None
     with pytest.raises(ValueError, match=r"\(3,\), \(2,\)"):
-        equal_error_rate([1, 2, 3], [1, 0])
+        roc_of([1, 2, 3], [1, 0]).equal_error_rate()
 
 
 def test_retrieval_by_hand() -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from kyara.evaluate.metrics import equal_error_rate
+from kyara.evaluate.metrics import roc_of
 from kyara.evaluate.protocols import (
     CURVE_FPR,
     Enrolment,
@@ -58,7 +58,7 @@ def test_verification_is_the_metric_on_the_pairs() -> None:
     pairs = pairs_of(noisy, dot, rng(), limit=10**9)
     outcome = Verification(bootstrap=300).run(noisy, by(), rng())
     eer = outcome.metrics["eer"]
-    assert eer.value == pytest.approx(equal_error_rate(pairs.scores, pairs.same))
+    assert eer.value == pytest.approx(roc_of(pairs.scores, pairs.same).equal_error_rate())
     assert eer.replicates is not None
     assert np.mean(eer.replicates) == pytest.approx(eer.value, abs=0.03)
     curve = outcome.curves["det"].values
@@ -162,6 +162,8 @@ def test_the_same_chance_gives_the_same_numbers(protocol: EvaluationProtocol) ->
 def test_better_embeddings_measure_better(protocol: EvaluationProtocol) -> None:
     if protocol.name == "robustness":
         pytest.skip("what an alteration costs says nothing of what was there to lose")
+    if protocol.name == "grouping":
+        pytest.skip("it is measured at the model's own similarity, and a toy says none")
     pictures = 5 if protocol.name == "tiers" else 12  # its primary metric is of the first tier
     good, bad = (complete(clusters(12, pictures, noise)) for noise in (0.3, 1.5))
     primary = protocol.primary("avg")

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,6 +12,7 @@ from kyara.cli.console import progress
 from kyara.cli.evaluate_detector import DetectorEvaluation, has_boxes, load_labelled
 from kyara.cli.options import ModelOptions, report_skipped
 from kyara.cli.references import JudgeName
+from kyara.cli.shape import ShapeType
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,27 +40,6 @@ More examples:
 DATASET is a folder with a folder of pictures per character, or a CSV manifest with the
 columns character and file, and if known source, kind and picture (what it was cut from).
 """
-
-
-class _Shape(click.types.StringParamType):
-    """`200:50%:5:20`."""
-
-    name = "SHAPE"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        from kyara.evaluate.inboxes import InboxShape
-
-        found = re.fullmatch(r"(\d+):(\d+)%:(\d+):(\d+)", str(value).strip())
-        if found is None:
-            self.fail(
-                "expected PICTURES:STRANGERS:REFERENCES:CHARACTERS, as in 200:50%:5:20", param, ctx
-            )
-        pictures, percent, references, characters = map(int, found.groups())
-        if percent > 100 or min(pictures, references, characters) < 1:
-            self.fail(
-                "expected one picture, reference and character or more, and up to 100%", param, ctx
-            )
-        return InboxShape(pictures, percent / 100, references, characters)
 
 
 @click.command("evaluate", epilog=EXAMPLE)
@@ -128,7 +107,7 @@ class _Shape(click.types.StringParamType):
     "--inbox",
     "inboxes",
     multiple=True,
-    type=_Shape(),
+    type=ShapeType(),
     help="For inboxes: PICTURES:STRANGERS:REFERENCES:CHARACTERS, as in 200:50%:5:20; may be given "
     "repeatedly. By default that one, and what differs from it in one thing.",
 )
@@ -152,6 +131,13 @@ class _Shape(click.types.StringParamType):
     metavar="FILE",
     type=click.Path(path_type=Path),
     help="Write everything that was measured as JSON.",
+)
+@click.option(
+    "--failures",
+    "failures_file",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="For inboxes: write how each picture fared as JSON Lines, those that failed most first.",
 )
 @click.option(
     "--markdown",
@@ -204,6 +190,7 @@ def command(
     miner: str,
     sources: tuple[str, ...],
     json_file: Path | None,
+    failures_file: Path | None,
     markdown_file: Path | None,
     plots: Path | None,
     calibrated: Path | None,
@@ -232,7 +219,7 @@ def command(
 
     check_report_places(json_file, markdown_file)
     if detectors:
-        if baselines or protocols or judges or plots:
+        if baselines or protocols or judges or plots or failures_file:
             raise click.UsageError(
                 "--detector goes with --source, --json, --markdown, --calibrate and --bootstrap; "
                 "for a data set of characters also with one --plugin, --margin and --composed"
@@ -257,6 +244,8 @@ def command(
     seen = see(encoders, labelled, chosen, miner=mining, seed=seed, progress=progress)
     report = measure(seen, labelled, chosen, judges=judges, name=dataset.stem, seed=seed)
     _hand_over(report, json_file, markdown_file, plots)
+    if failures_file is not None:
+        _write_failures(seen, inboxes, seed, failures_file)
     if calibrated is not None:
         # _open puts it first.
         _calibrate(calibrated, *seen[0], name=dataset.stem, seed=seed)
@@ -326,6 +315,17 @@ def _hand_over(
         from kyara.evaluate.plots import save_plots
 
         click.echo(f"kyara: {len(save_plots(report, plots))} plots in {plots}", err=True)
+
+
+def _write_failures(seen: Seen, shapes: Sequence[InboxShape], seed: int, path: Path) -> None:
+    from kyara.evaluate.failures import pictures_in_inboxes, save_fates
+
+    fates = [
+        fate
+        for encoder, data in seen
+        for fate in pictures_in_inboxes(encoder, data, *shapes[:1], seed=seed)
+    ]
+    save_fates(fates, path)
 
 
 def _calibrate(

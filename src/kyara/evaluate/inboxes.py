@@ -18,7 +18,7 @@ from kyara.identify.judge import Rule
 from kyara.manifest import AdaptedSpec
 from kyara.types import FloatArray
 
-__all__ = ["Inbox", "InboxShape", "SpecOf", "draw_inboxes", "plugins_own", "rule_for"]
+__all__ = ["NOBODY", "Inbox", "InboxShape", "SpecOf", "draw_inboxes", "plugins_own", "rule_for"]
 
 SpecOf: TypeAlias = Callable[[Embedded], AdaptedSpec | None]
 """What scores mean for a source, fitted without it; None: what the plugin says."""
@@ -70,6 +70,7 @@ class Inbox:
         own: the index of each one's character in the gallery, or `NOBODY`; shape (p,).
         owners: a number for each one's character, shape (p,).
         scenes: a number for what each was cut from, shape (p,).
+        rows: the number of each in its source, or `NOBODY` for a further stranger; shape (p,).
     """
 
     gallery: Gallery
@@ -77,6 +78,7 @@ class Inbox:
     own: Indices
     owners: Indices
     scenes: Indices
+    rows: Indices
 
     def only(self, kept: Mask | Indices) -> Inbox:
         """With some of its pictures."""
@@ -86,6 +88,7 @@ class Inbox:
             self.own[kept],
             self.owners[kept],
             self.scenes[kept],
+            self.rows[kept],
         )
 
     @property
@@ -159,17 +162,19 @@ def _draw(
     is_known = np.isin(embedded.characters[left], enrolled)
     wanted = _share(shape, rng)
     known, strangers = left[is_known][: shape.pictures - wanted], left[~is_known][:wanted]
-    chosen = np.concatenate([known, strangers])
-    rows, owners = embedded.embeddings[chosen], embedded.characters[chosen]
-    scenes = embedded.scenes[chosen]
+    rows = np.concatenate([known, strangers])
+    embeddings, owners = embedded.embeddings[rows], embedded.characters[rows]
+    scenes = embedded.scenes[rows]
     if len(strangers) < min(_FEW, wanted) and others is not None:
         more = rng.permutation(len(others))[: wanted - len(strangers)]
-        rows = np.concatenate([rows, others[more]])
+        embeddings = np.concatenate([embeddings, others[more]])
         owners = np.concatenate([owners, embedded.character_count + more])
         scenes = np.concatenate([scenes, embedded.scenes.max() + 1 + more])
-    own = np.full(len(rows), NOBODY, dtype=np.intp)
+        rows = np.concatenate([rows, np.full(len(more), NOBODY)])
+    own = np.full(len(owners), NOBODY, dtype=np.intp)
     own[: len(known)] = np.searchsorted(enrolled, embedded.characters[known])
-    return Inbox(gallery_of_pictures(embedded, references, encoder), rows, own, owners, scenes)
+    gallery = gallery_of_pictures(embedded, references, encoder)
+    return Inbox(gallery, embeddings, own, owners, scenes, rows)
 
 
 def _share(shape: InboxShape, rng: np.random.Generator) -> int:

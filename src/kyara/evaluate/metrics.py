@@ -22,15 +22,12 @@ __all__ = [
     "average_precision",
     "b_cubed",
     "bootstrap",
-    "equal_error_rate",
     "first_is_right",
-    "fpr_at_fnr",
     "interval",
     "precision_recall_of",
     "r_precision",
     "roc_of",
     "roc_of_counts",
-    "tpr_at_fpr",
 ]
 
 Vector: TypeAlias = NDArray[np.float64]
@@ -116,21 +113,6 @@ def roc_of_counts(same: Vector, different: Vector) -> Roc | None:
 
 def _cumulated(counts: Vector) -> Vector:
     return np.concatenate(([0.0], np.cumsum(counts[::-1])))
-
-
-def equal_error_rate(scores: ArrayLike, same: ArrayLike) -> float:
-    """EER of scores (n,) with labels (n,); 0 is perfect, 0.5 is chance (ISO/IEC 19795-1)."""
-    return roc_of(scores, same).equal_error_rate()
-
-
-def fpr_at_fnr(scores: ArrayLike, same: ArrayLike, fnr: float = ZACI20_FNR) -> float:
-    """False-positive rate where the false-negative rate is `fnr`, by default ZACI-20's."""
-    return roc_of(scores, same).fpr_at_fnr(fnr)
-
-
-def tpr_at_fpr(scores: ArrayLike, same: ArrayLike, fpr: float) -> float:
-    """True-positive rate where the false-positive rate is `fpr` (ISO/IEC 19795-1)."""
-    return roc_of(scores, same).tpr_at_fpr(fpr)
 
 
 def first_is_right(scores: FloatArray, relevant: Mask, excluded: Mask) -> Vector:

@@ -85,8 +85,8 @@ class Grouping:
         found: list[dict[str, float]] = []
         for _ in range(self.heaps):
             places = embedded.one_of_each_scene(rng)[: self.pictures]
-            if len(places) < 2:
-                return no_values(names)
+            if len(np.unique(embedded.characters[places])) == len(places):
+                return no_values(names)  # nobody is there twice: there is no group to be found
             rows, truth = embedded.embeddings[places], embedded.characters[places]
             values = _swept(rows, truth)
             if spec is not None:
@@ -154,7 +154,8 @@ class _Hdbscan:
         self._make = optional("sklearn.cluster").HDBSCAN
 
     def __call__(self, least: float) -> Indices:
-        made = self._make(min_cluster_size=2, min_samples=int(least), algorithm="brute", copy=True)
+        samples = min(int(least), len(self._seen))
+        made = self._make(min_cluster_size=2, min_samples=samples, algorithm="brute", copy=True)
         return _alone_apart(np.asarray(made.fit(self._seen).labels_, np.intp))
 
 

@@ -90,7 +90,7 @@ class Learning:
 
     def metrics(self, judges: Sequence[str]) -> tuple[MetricInfo, ...]:  # noqa: ARG002
         """Every figure at each stage, whatever judges are measured beside."""
-        return tuple(metric for stage in self._stages for metric in self._of(stage))
+        return tuple(metric for stage in self.stages for metric in self._of(stage))
 
     def run(self, embedded: Embedded, measured: Measured, rng: np.random.Generator) -> Outcome:
         """The metrics."""
@@ -98,7 +98,7 @@ class Learning:
         inboxes = draw_inboxes(
             embedded, self.shape, self.draws, measured.encoder.id, rng, measured.strangers
         )
-        found: dict[str, list[Judged]] = {stage: [] for stage in self._stages}
+        found: dict[str, list[Judged]] = {stage: [] for stage in self.stages}
         for inbox in inboxes:
             for stage, one in self._judged(inbox, measured.encoder, spec, rng).items():
                 found[stage].append(one)
@@ -112,7 +112,8 @@ class Learning:
         return Outcome(metrics)
 
     @property
-    def _stages(self) -> dict[str, str]:
+    def stages(self) -> dict[str, str]:
+        """What is said at each, for people, by key."""
         titles = {"before": "before"}
         for count in self.confirmed:
             which = "picture" if count == 1 else "pictures"
@@ -123,7 +124,7 @@ class Learning:
 
     def _of(self, stage: str) -> list[MetricInfo]:
         return [
-            MetricInfo(f"{key}_{stage}", f"{title}, {self._stages[stage]}", higher)
+            MetricInfo(f"{key}_{stage}", f"{title}, {self.stages[stage]}", higher)
             for key, (title, higher) in FIGURES.items()
         ]
 
