@@ -73,10 +73,11 @@ class Box:
         if width <= 0 or height <= 0:
             return 0.0
         common = width * height
-        return common / (self._area + other._area - common)
+        return common / (self.area + other.area - common)
 
     @property
-    def _area(self) -> float:
+    def area(self) -> float:
+        """In pixels."""
         return (self.right - self.left) * (self.bottom - self.top)
 
 

@@ -11,10 +11,15 @@ from kyara.library.depicted import depicted
 ANN, BO, DEE = np.eye(3, dtype=np.float32)
 
 
-def kept(*pictures: tuple[str, int, np.ndarray], certain: list[bool] | None = None) -> list[int]:
+def kept(
+    *pictures: tuple[str, int, np.ndarray],
+    areas: list[float] | None = None,
+    certain: list[bool] | None = None,
+) -> list[int]:
     rows = np.stack([row for *_, row in pictures])
+    sizes = np.asarray(areas or [1.0] * len(rows), np.float32)
     sure = None if certain is None else np.asarray(certain)
-    return depicted([(name, n) for name, n, _ in pictures], rows, sure).kept.tolist()
+    return depicted([(name, n) for name, n, _ in pictures], rows, sizes, sure).kept.tolist()
 
 
 def test_what_is_alone_in_a_picture_is_the_character() -> None:
@@ -41,6 +46,12 @@ def test_what_was_decided_helps_with_the_rest() -> None:
     assert kept(pictures[0], *far) == [0]
 
 
+def test_a_much_larger_figure_is_taken_unless_another_is_more_alike() -> None:
+    assert kept(("ann", 0, ANN), ("ann", 0, BO), areas=[9, 1]) == [0]
+    assert kept(("ann", 0, ANN), ("ann", 0, BO), areas=[3, 1]) == []
+    assert kept(("ann", 0, ANN), ("ann", 1, BO), ("ann", 1, ANN), areas=[1, 9, 1]) == [0, 2]
+
+
 def test_whom_a_person_pointed_at_stays() -> None:
     twins = (("ann", 0, ANN), ("ann", 0, ANN), ("ann", 1, ANN), ("ann", 1, BO))
     assert kept(*twins, certain=[True, True, False, False]) == [0, 1, 2]
@@ -50,7 +61,9 @@ def test_whom_a_person_pointed_at_stays() -> None:
 def test_at_most_one_of_each_picture(sizes: list[int], seed: int) -> None:
     rng = np.random.default_rng(seed)
     keys = [("ann", n) for n, size in enumerate(sizes) for _ in range(size)]
-    found = depicted(keys, rng.normal(size=(len(keys), 3)).astype(np.float32))
+    found = depicted(
+        keys, rng.normal(size=(len(keys), 3)).astype(np.float32), np.ones(len(keys), np.float32)
+    )
     pictures = [keys[n][1] for n in found.kept.tolist()]
     assert len(pictures) == len(set(pictures))
     assert set(pictures) >= {n for n, size in enumerate(sizes) if size == 1}

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from kyara.cli.console import figure_cell, print_table, progress
+from kyara.cli.answers import AnswerPrinter
+from kyara.cli.console import progress
 from kyara.cli.main import EXIT_INTERRUPTED
 from kyara.cli.options import PATH, ModelOptions, model_options, report_skipped
 from kyara.cli.outputs import OutputOptions, output_options
@@ -22,14 +23,12 @@ from kyara.cli.references import (
     say_chosen,
     say_notes,
 )
-from kyara.errors import KyaraError, UsageError, printable
+from kyara.errors import KyaraError, UsageError
 
 if TYPE_CHECKING:
-    from kyara.cli.incoming import Asked
     from kyara.encode.pipeline import EmbeddedPicture
-    from kyara.identify.answer import Answer
     from kyara.identify.judge import Rule
-    from kyara.results.rows import DetectionRow
+    from kyara.identify.references import EmbeddedReferences
     from kyara.types import Tick
 
 EXAMPLE = """
@@ -38,6 +37,7 @@ Examples:
     kyara identify picture.png --refs cast
     kyara identify inbox --library cast.kyara
     kyara identify page.png --refs cast --draw who.png
+    kyara identify clip.mp4 --refs cast --every 1 --json
     find . -name '*.png' -print0 | kyara identify - -0 --refs cast --json
     kyara identify inbox --refs cast --json | jq -r 'select(.margin < 0.1) | .path'
 """
@@ -62,6 +62,13 @@ Examples:
     type=click.IntRange(min=1),
     help="References to name for each of these characters.",
 )
+@click.option(
+    "--every",
+    type=click.FloatRange(min=0.01),
+    metavar="SECONDS",
+    help="Of videos: look at a frame so often (default: 0.5). Animations are looked at as moving "
+    "pictures with this option; without, their first frame is.",
+)
 @click.option("-0", "--null", "nul", is_flag=True, help="Paths on stdin end with NUL, not lines.")
 @click.option("--json", "form", flag_value="json", help="One JSON object per detection and line.")
 @click.option("--csv", "form", flag_value="csv", help="CSV, one row per detection.")
@@ -80,6 +87,7 @@ def command(
     references: ReferenceOptions,
     top: int,
     nearest: int,
+    every: float | None,
     nul: bool,
     form: str | None,
     drawn: Path | None,
@@ -93,20 +101,28 @@ def command(
     `unknown`. No picture is copied, moved or changed. The judge is fitted to the references and
     to all pictures that are named here, so that more of them are answered better together.
 
+    A video is answered for each figure that is followed through it, with the seconds from which and
+    until which it is seen; videos and pictures cannot be named together.
+
     `-` stands for a list on stdin: paths, or JSON objects with a `path`, one per line. With
     --json each answer is printed as soon as it is known, with all that its object said; so
     this can stand in a pipe.
     """
+    from kyara.cli.clips import ClipAnswers
     from kyara.cli.incoming import STDIN, asked_for
     from kyara.encode.pipeline import embed_pictures
     from kyara.identify.answer import answers_by_picture
+    from kyara.pictures.clips import is_video
     from kyara.pictures.find import PassedOver
 
+    if every is not None or any(map(is_video, pictures)):
+        beside = drawn is not None or outputs != OutputOptions()
+        return ClipAnswers(references, model, form, top, nearest, beside).print_for(pictures, every)
     listed = STDIN in pictures
     named = any(name != STDIN for name in pictures)
     if nul and not listed:
         raise click.UsageError("-0 is about a list on stdin: name `-` as well")
-    printer = _Printer(form, top)
+    printer = AnswerPrinter(form, top)
     problems: list[KyaraError] = []
     with references.opened(model) as (cast, encoder), model.cache() as cache:
         rule = references.rule(encoder)
@@ -122,24 +138,15 @@ def command(
             complain=problems.append,
             passed_over=passed_over,
         )
-        stream: Rule | None = None
+        judging = _Judging(known, rule)
         try:
             for number, batch in enumerate(batches):
                 paths = [one.path for one in batch]
                 begun.expect(several=listed or len(batch) > 1)
-                embedded: Iterable[EmbeddedPicture]
-                embedded = embed_pictures(paths, encoder, detector=known.detector, cache=cache)
-                if number == 0 and named and rule.adapts is not None:
-                    # The judge is fitted to all of them, so none is judged before the last is seen.
-                    with progress("looking", len(batch)) as tick:
-                        embedded = [_ticked(picture, tick) for picture in embedded]
-                    fitted = known.fit(rule, embedded)
-                    say_adapted(fitted)
-                else:  # what comes on stdin is judged as it comes
-                    if stream is None:
-                        stream = known.fit(rule)
-                        say_adapted(stream)
-                    fitted = stream
+                embedded, fitted = judging.fitted(
+                    embed_pictures(paths, encoder, detector=known.detector, cache=cache),
+                    at_once=len(batch) if number == 0 and named else 0,
+                )
                 found = answers_by_picture(
                     embedded,
                     known.gallery,
@@ -150,9 +157,9 @@ def command(
                     said_of=known.said,
                 )
                 with _bar(0 if listed else len(batch), form) as tick:
-                    for asked, answers in zip(batch, found, strict=True):
-                        printer.show(asked, answers)
-                        begun.add(answers, asked.path, sidecars_at=[asked.path])
+                    for one, answers in zip(batch, found, strict=True):
+                        printer.show(answers, one.extra)
+                        begun.add(answers, one.path, sidecars_at=[one.path])
                         tick()
         except KeyboardInterrupt:
             printer.finish()
@@ -168,6 +175,34 @@ def command(
     return report_skipped([str(problem) for problem in problems], total) or finished
 
 
+class _Judging:
+    """Fits the rule to what is asked about."""
+
+    def __init__(self, known: EmbeddedReferences, rule: Rule) -> None:
+        self._known, self._rule = known, rule
+        self._stream: Rule | None = None
+
+    def fitted(
+        self, pictures: Iterable[EmbeddedPicture], *, at_once: int
+    ) -> tuple[Iterable[EmbeddedPicture], Rule]:
+        """The pictures, and the rule for them.
+
+        Args:
+            at_once: how many there are, if the rule is to be fitted to them: so none is judged
+                before the last is seen. 0: they are judged as they come.
+        """
+        if at_once and self._rule.adapts is not None:
+            with progress("looking", at_once) as tick:
+                seen = [_ticked(picture, tick) for picture in pictures]
+            fitted = self._known.fit(self._rule, seen)
+            say_adapted(fitted)
+            return seen, fitted
+        if self._stream is None:
+            self._stream = self._known.fit(self._rule)
+            say_adapted(self._stream)
+        return pictures, self._stream
+
+
 def _ticked(picture: EmbeddedPicture, tick: Tick) -> EmbeddedPicture:
     tick()
     return picture
@@ -176,79 +211,3 @@ def _ticked(picture: EmbeddedPicture, tick: Tick) -> EmbeddedPicture:
 def _bar(total: int, form: str | None) -> AbstractContextManager[Tick]:
     # Answers that run over the terminal are progress enough.
     return progress("pictures", 0 if form and sys.stdout.isatty() else total)
-
-
-class _Printer:
-    """Prints answers as they come; keeps those of the table, which needs them all.
-
-    Attributes:
-        pictures: how many were shown.
-        errors: why some of them have no answer.
-    """
-
-    def __init__(self, output: str | None, top: int) -> None:
-        from kyara.results.rows import CSV_COLUMNS
-
-        self.pictures = 0
-        self.errors: list[KyaraError] = []
-        self._output = output
-        self._top = top
-        self._rows: list[DetectionRow] = []
-        if output == "csv":
-            sys.stdout.write(",".join(CSV_COLUMNS) + "\n")
-
-    def show(self, asked: Asked, answers: Sequence[Answer]) -> None:
-        """The answers for one picture."""
-        from kyara.results.rows import csv_line, detection_row, json_line
-
-        self.pictures += 1
-        for number, answer in enumerate(answers):
-            row = detection_row(answer, number, self._top)
-            if self._output == "json":
-                sys.stdout.write(json_line(row, asked.extra))
-            elif self._output == "csv":
-                sys.stdout.write(csv_line(row))
-            else:
-                self._rows.append(row)
-            if answer.error is not None:
-                self.errors.append(answer.error)
-        sys.stdout.flush()  # for the next in the pipe
-
-    def finish(self) -> None:
-        """Print the table, if that was asked for."""
-        if not self._rows:
-            return
-        columns = [
-            ("picture", "left"),
-            ("figure", "left"),
-            ("answer", "left"),
-            ("most like", "left"),
-            ("score", "right"),
-            ("probability", "right"),
-            ("margin", "right"),
-            ("nearest reference", "left"),
-        ]
-        print_table(columns, (line for row in self._rows for line in _lines(row)))
-
-
-def _lines(row: DetectionRow) -> Iterator[tuple[str, ...]]:
-    """The row as lines of the table: one for each candidate."""
-    answer = row.character or f"({row.error or 'ignored'})"
-    if not row.candidates:
-        yield (printable(row.path), figure_cell(row), printable(answer), *[""] * 5)
-    for n, candidate in enumerate(row.candidates):
-        nearest = (f"{near['path']} {near['score']:.2f}" for near in candidate["nearest"])
-        yield (
-            "" if n else printable(row.path),
-            "" if n else figure_cell(row),
-            "" if n else printable(answer),
-            printable(candidate["character"]),
-            f"{candidate['score']:.2f}",
-            _figure(candidate["probability"]),
-            "" if n else _figure(row.margin),
-            "\n".join(map(printable, nearest)),
-        )
-
-
-def _figure(value: float | None) -> str:
-    return "" if value is None else f"{value:.2f}"

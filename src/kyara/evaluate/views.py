@@ -90,6 +90,4 @@ def _row_of(labelled: LabelledPicture, embedded: EmbeddedPicture) -> FloatArray 
 
 def prominent(detections: Sequence[Detection]) -> int:
     """Which of the figures in a picture stands out: large, and surely one."""
-    areas = [(d.box.right - d.box.left) * (d.box.bottom - d.box.top) for d in detections]
-    weights = [d.score * area**0.25 for d, area in zip(detections, areas, strict=True)]
-    return int(np.argmax(weights))
+    return int(np.argmax([d.score * d.box.area**0.25 for d in detections]))
