@@ -95,7 +95,9 @@ def test_the_measurement(kyara: Kyara, tiny_plugin: Path, tmp_path: Path) -> Non
     out = tmp_path / "open.json"
     call = ["fit", tiny_plugin, "--on", data[0], "--calibrate", data[1]]
     assert kyara(*call, "--json", out, "--bootstrap", 5).code == 0
-    figures = json.loads(out.read_text())["encoders"][0]["mean"]["open_set"]
+    mean = json.loads(out.read_text())["encoders"][0]["mean"]
+    assert mean["inboxes"]["right_200p_50s_3r_20c_adapted"]["value"] is not None
+    figures = mean["open_set"]
     for way in ("any", "avg", "plda"):
         assert 0.5 < figures[f"auroc_3_{way}"]["value"] <= 1
         rising = [figures[f"dir_at_fpir_{rate}_3_{way}"]["value"] for rate in (1, 5, 10)]

@@ -8,7 +8,12 @@ import pytest
 
 from kyara.encode.encoder import Encoder
 from kyara.evaluate.inboxes import NOBODY, InboxShape, draw_inboxes
-from kyara.evaluate.open_set_fit import calibrate_plda, fit_on
+from kyara.evaluate.open_set_fit import (
+    calibrate_plda,
+    fit_adapted,
+    fit_adapted_without_each,
+    fit_on,
+)
 from kyara.evaluate.protocols import Inboxes, Measured
 from kyara.evaluate.protocols.judged import _calibration_error
 from kyara.evaluate.trials import Embedded
@@ -93,6 +98,17 @@ def test_what_is_fitted_makes_sense() -> None:
     assert spec.score > 0
     assert spec.at_1 >= spec.at_5 >= spec.at_10
     assert all(np.isfinite(value) for value in msgspec.structs.astuple(spec))
+
+
+def test_what_is_fitted_without_a_source_has_not_seen_it() -> None:
+    encoder = toy_encoder()
+    raw, sources = Plda(encoder, fit_on(looks(0))), looks(10)
+    without = fit_adapted_without_each(raw, sources)
+    assert set(without) == set(sources)
+    for left_out, spec in without.items():
+        rest = {name: one for name, one in sources.items() if name != left_out}
+        assert spec == fit_adapted(raw, rest)
+    assert fit_adapted_without_each(raw, {"0": sources["0"]}) == {}
 
 
 def test_an_adapted_judge_knows_strangers_of_a_new_look_better() -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
+from typing import ParamSpec
 
 import numpy as np
 
@@ -23,6 +25,8 @@ from kyara.names import UNKNOWN
 from kyara.types import Detection, FloatArray, Match
 
 __all__ = ["UNKNOWN", "Answer", "answer_pictures", "answers_by_picture", "heed"]
+
+_P = ParamSpec("_P")
 
 _BLOCK = 128
 """Pictures that are judged at once, at most."""
@@ -77,24 +81,6 @@ class Answer:
     def nearest(self) -> Path | None:
         """The picture of the best character's reference that is most like it."""
         return self.references[0][0].path if self.references else None
-
-
-def answer_pictures(
-    pictures: Iterable[EmbeddedPicture],
-    gallery: Gallery,
-    encoder: Encoder,
-    rule: Rule | None = None,
-    *,
-    top: int = 2,
-    nearest: int = 1,
-    said_of: SaidOf = nothing_said,
-) -> Iterator[Answer]:
-    """Identify pictures as they come: an answer for each detection in them, and one, with its
-    error, for a picture that failed. See `answers_by_picture`."""
-    for answers in answers_by_picture(
-        pictures, gallery, encoder, rule, top=top, nearest=nearest, said_of=said_of
-    ):
-        yield from answers
 
 
 def answers_by_picture(
@@ -155,6 +141,18 @@ def answers_by_picture(
                     )
                 )
             yield answers
+
+
+def _one_by_one(by_picture: Callable[_P, Iterator[list[Answer]]]) -> Callable[_P, Iterator[Answer]]:
+    def answers(*args: _P.args, **kwargs: _P.kwargs) -> Iterator[Answer]:
+        return chain.from_iterable(by_picture(*args, **kwargs))
+
+    return answers
+
+
+answer_pictures = _one_by_one(answers_by_picture)
+"""Identify pictures as they come: an answer for each detection in them, and one, with its error,
+for a picture that failed. It takes what `answers_by_picture` takes."""
 
 
 def _blocks(pictures: Iterable[EmbeddedPicture]) -> Iterator[list[EmbeddedPicture]]:
