@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +19,7 @@ from kyara.errors import KyaraError, UsageError, printable
 if TYPE_CHECKING:
     from kyara.detect import Detector
     from kyara.detect.finding import FoundFigures
+    from kyara.pictures.source import Source
 
 EXAMPLE = """
 \b
@@ -73,7 +76,7 @@ def command(
     detect: str | None,
     device: str,
 ) -> int:
-    """Where are the figures in PICTURES (files or folders)?
+    """Where are the figures in PICTURES (files, folders, or zip, cbz and tar archives)?
 
     The boxes are in pixels of the upright picture. --csv is for those who train a detector: what
     one finds in pages that nobody labelled can teach the next one (self-training). If the file is
@@ -81,22 +84,24 @@ def command(
     files elsewhere are named by their whole path. Nothing is ever overwritten.
     """
     from kyara.detect.finding import Scores, find_figures
-    from kyara.pictures.find import find_pictures
-    from kyara.pictures.source import as_sources
+    from kyara.pictures.source import Member
     from kyara.results.boxes import BoxTable, Crops, boxes_line
 
     finder = _detector(ModelOptions(detect=detect, device=device))
     boxes = None if table is None else BoxTable(table)
     cut = None if crops is None else Crops(crops, finder.margin)
-    paths = find_pictures(pictures, skip=[] if crops is None else [crops])
-    if not paths:
-        raise UsageError("no pictures are here", where=pictures[0])
-    scores = Scores(min_score, 1.0 if doubtful is None else doubtful)
     shown: list[FoundFigures] = []
     problems: list[KyaraError] = []
+    sources = _sources(pictures, crops, problems)
+    if not sources and not problems:
+        raise UsageError("no pictures are here", where=pictures[0])
+    if boxes is not None and any(isinstance(source, Member) for source in sources):
+        what = "a CSV of boxes cannot name pictures in an archive"
+        raise UsageError(what, hint="unpack it first")
+    scores = Scores(min_score, 1.0 if doubtful is None else doubtful)
     try:
-        with progress("pictures", len(paths)) as tick:
-            for found in find_figures(as_sources(paths), finder, scores):
+        with progress("pictures", len(sources)) as tick:
+            for found in find_figures(sources, finder, scores):
                 if as_json:
                     sys.stdout.write(boxes_line(found))
                 for sink in (boxes, cut):
@@ -113,7 +118,24 @@ def command(
     if not as_json:
         _print(shown)
     problems += [] if cut is None else cut.problems
-    return report_skipped([str(problem) for problem in problems], len(paths))
+    total = len(shown) + len(problems) - sum(one.error is not None for one in shown)
+    return report_skipped([str(problem) for problem in problems], total)
+
+
+def _sources(
+    pictures: Sequence[Path], crops: Path | None, problems: list[KyaraError]
+) -> list[Source]:
+    """The pictures that are named, in folders, and in archives."""
+    from kyara.cli.incoming import asked_for
+    from kyara.pictures.source import File
+
+    batches = asked_for(
+        [os.fspath(path) for path in pictures],
+        nul=False,
+        skip=[] if crops is None else [crops],
+        complain=problems.append,
+    )
+    return [one.member or File(one.path) for batch in batches for one in batch]
 
 
 def _detector(model: ModelOptions) -> Detector:

@@ -102,7 +102,8 @@ def command(
     to all pictures that are named here, so that more of them are answered better together.
 
     A video is answered for each figure that is followed through it, with the seconds from which and
-    until which it is seen; videos and pictures cannot be named together.
+    until which it is seen; videos and pictures cannot be named together. An archive (zip, cbz, tar)
+    stands for the pictures in it, which get no sidecars.
 
     `-` stands for a list on stdin: paths, or JSON objects with a `path`, one per line. With
     --json each answer is printed as soon as it is known, with all that its object said; so
@@ -141,10 +142,10 @@ def command(
         judging = _Judging(known, rule)
         try:
             for number, batch in enumerate(batches):
-                paths = [one.path for one in batch]
+                asked = [one.member or one.path for one in batch]
                 begun.expect(several=listed or len(batch) > 1)
                 embedded, fitted = judging.fitted(
-                    embed_pictures(paths, encoder, detector=known.detector, cache=cache),
+                    embed_pictures(asked, encoder, detector=known.detector, cache=cache),
                     at_once=len(batch) if number == 0 and named else 0,
                 )
                 found = answers_by_picture(
@@ -159,7 +160,12 @@ def command(
                 with _bar(0 if listed else len(batch), form) as tick:
                     for one, answers in zip(batch, found, strict=True):
                         printer.show(answers, one.extra)
-                        begun.add(answers, one.path, sidecars_at=[one.path])
+                        begun.add(
+                            answers,
+                            one.path,
+                            sidecars_at=[] if one.member else [one.path],
+                            member=one.member,
+                        )
                         tick()
         except KeyboardInterrupt:
             printer.finish()

@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from kyara.errors import DataError, KyaraError, UsageError
+from kyara.files import is_folder
 from kyara.pictures.find import PassedOver, find_pictures
+from kyara.pictures.source import Source, is_archive, members_of
 
 __all__ = ["STDIN", "Asked", "asked_for"]
 
@@ -24,10 +26,15 @@ LONGEST_LINE = 1 << 24
 
 @dataclass(frozen=True)
 class Asked:
-    """A picture, and what else its line on stdin said of it."""
+    """A picture, and what else its line on stdin said of it.
+
+    Attributes:
+        member: where it comes from, if that is an archive; its path is the archive's and its name.
+    """
 
     path: Path
     extra: Mapping[str, Any] = field(default_factory=dict)
+    member: Source | None = None
 
 
 def asked_for(
@@ -42,7 +49,7 @@ def asked_for(
     has arrived, so that nobody waits for an answer because the list goes on.
 
     A line is a path, or a JSON object with the key `path`. A folder stands for the pictures
-    in it.
+    in it, and so does an archive (zip, cbz, tar) that is named itself.
 
     Args:
         nul: stdin holds paths that end with NUL, as `find -print0` prints them.
@@ -76,6 +83,10 @@ def _expanded(
     complain: Callable[[KyaraError], None],
 ) -> Iterator[Asked]:
     try:
+        if is_archive(asked.path) and not is_folder(asked.path):
+            for member in members_of(asked.path):
+                yield Asked(Path(member.name), asked.extra, member)
+            return
         for path in find([asked.path]):
             yield Asked(path, asked.extra)
     except KyaraError as error:

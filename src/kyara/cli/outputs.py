@@ -15,6 +15,7 @@ from kyara.cli.options import EXIT_SKIPPED, PATH
 
 if TYPE_CHECKING:
     from kyara.identify.answer import Answer
+    from kyara.pictures.source import Source
     from kyara.results.drawing import Drawings
     from kyara.results.report import Answered
 
@@ -114,12 +115,14 @@ class Outputs:
         *,
         sidecars_at: Sequence[Path] = (),
         lie_at: Sequence[Path] | None = None,
+        member: Source | None = None,
     ) -> None:
         """The answers for a picture, and where it lies now.
 
         Args:
             sidecars_at: each place of the picture that is to have sidecars.
             lie_at: where the picture lies by each answer; None: at `lies_at`.
+            member: the picture, if it is in an archive.
         """
         for place in sidecars_at:
             self._write_sidecars(answers, place)
@@ -129,7 +132,9 @@ class Outputs:
             places = lie_at or [lies_at] * len(answers)
             self._answered += map(Answered, answers, places)
         if self._drawings is not None:
-            self._drawings.add(answers, lies_at)
+            from kyara.pictures.source import File
+
+            self._drawings.add(answers, member or File(lies_at))
 
     def finish(self) -> int:
         """Write the report, and say what was written; returns the exit code.

@@ -43,6 +43,7 @@ __all__ = [
     "as_source",
     "as_sources",
     "frames_of",
+    "is_archive",
     "members_of",
     "several",
 ]
@@ -325,6 +326,11 @@ def as_sources(pictures: Iterable[PictureLike]) -> list[Source]:
         UsageError: see `as_source`.
     """
     return [as_source(picture, f"picture {n}") for n, picture in enumerate(pictures, start=1)]
+
+
+def is_archive(path: str | os.PathLike[str]) -> bool:
+    """Whether a file of this name is taken for an archive of pictures, where it is named."""
+    return os.path.splitext(os.fspath(path))[1].lower() in (".cbz", ".zip", ".cbt", ".tar")
 
 
 def members_of(archive: Path) -> list[Source]:

@@ -11,7 +11,8 @@ from PIL import Image, ImageDraw, ImageFont
 from kyara.errors import KyaraError, OutputError, UsageError, printable
 from kyara.files import NewFolder, is_folder, new_file, writing
 from kyara.identify.answer import UNKNOWN, Answer
-from kyara.pictures.read import Picture, decode, flatten, read_bytes
+from kyara.pictures.read import Picture, flatten
+from kyara.pictures.source import Source
 from kyara.results.fonts import font_for
 from kyara.types import Box
 
@@ -208,14 +209,14 @@ class Drawings:
             hint = f"one of {', '.join(_FORMATS)}, or an empty folder"
             raise UsageError("this is no name for a picture", where=self._place, hint=hint)
 
-    def add(self, answers: Sequence[Answer], path: Path) -> None:
-        """Draw the answers for the picture at `path`, unless it failed."""
+    def add(self, answers: Sequence[Answer], source: Source) -> None:
+        """Draw the answers for a picture, unless it failed."""
         if any(answer.error is not None for answer in answers):
             return
         folder = self._folder
-        target = self._place if folder is None else folder.name_for(path.stem, ".png")
+        target = self._place if folder is None else folder.name_for(Path(source.name).stem, ".png")
         try:
-            picture = decode(read_bytes(path), longest=_MOST, where=path)
+            picture = source.read().decode(longest=_MOST)
             drawn = draw_answers(picture, answers)
             with writing(target), new_file(target) as part:
                 drawn.save(part, _FORMATS[target.suffix.lower()], quality=92)
