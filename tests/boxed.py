@@ -9,20 +9,24 @@ from pathlib import Path
 from PIL import Image, ImageDraw
 
 from kyara.evaluate.boxes import DECOY
+from kyara.results.boxes import DOUBTFUL
 
 HEADER = ["source", "file", "width", "height", "complete", "x0", "y0", "x1", "y1", "kind"]
 
 
-def write_boxed(folder: Path, *, together: bool = True) -> Path:
+def write_boxed(folder: Path, *, together: bool = True, unsure: bool = False) -> Path:
     """`boxes.csv`: `drawn` has four pictures of two heads, `crowd` one with an unnamed third,
-    `empty` one without any, `balloons` a decoy. The files lie in one tar, or in one of each
-    source."""
+    `empty` one without any, `balloons` a decoy; if asked for, `unsure` one with a doubtful second.
+    The files lie in one tar, or in one of each source."""
     files = folder / "files"
     rows: list[list[object]] = []
     for number in range(4):
         rows += _picture(files, "drawn", number, [(10, 10, 40, 40), (60, 20, 90, 60)])
     rows += _picture(files, "crowd", 0, [(5, 5, 35, 35)], complete=0)
     rows += _picture(files, "empty", 0, [])
+    if unsure:
+        rows += _picture(files, "unsure", 0, [(10, 10, 40, 40), (60, 20, 90, 60)])
+        rows[-1][-1] = DOUBTFUL
     (files / "balloons").mkdir()
     Image.new("RGBA", (30, 20), (255, 255, 255, 200)).save(files / "balloons/0.png")
     rows.append(["balloons", "balloons/0.png", 30, 20, 1, "", "", "", "", DECOY])

@@ -57,20 +57,21 @@ def test_a_line_for_each_picture(kyara: Kyara, pages: Path, finder: Path) -> Non
     figure = {"kind": "head", "box": [0.0, 0.0, 32.0, 32.0], "score": 0.9}
     assert rows[0] == {
         **{"path": "pages/a/1.png", "width": 128, "height": 64},
-        **{"figures": [figure], "doubtful": True},
+        "figures": [figure],
+        "doubtful": [figure | {"box": [80.0, 0.0, 112.0, 32.0], "score": 0.25}],
     }
     assert set(rows[-1]) == {"path", "error"}
     assert "torn.png" in ran.err
 
 
 def test_scores_from_which_on_it_is_a_figure(kyara: Kyara, pages: Path, finder: Path) -> None:
-    def count(*more: object) -> list[tuple[int, bool]]:
+    def count(*more: object) -> list[tuple[int, int]]:
         rows = kyara("detect", "pages/top.png", "--detect", finder, "--json", *more).rows()
-        return [(len(row["figures"]), row["doubtful"]) for row in rows]
+        return [(len(row["figures"]), len(row["doubtful"])) for row in rows]
 
-    assert count() == [(1, False)]
-    assert count("--min-score", "0.2") == [(2, False)]
-    assert count("--min-score", "0.95", "--doubtful", "0.5") == [(0, True)]
+    assert count() == [(1, 0)]
+    assert count("--min-score", "0.2") == [(2, 0)]
+    assert count("--min-score", "0.95", "--doubtful", "0.5") == [(0, 1)]
 
 
 def test_a_table_says_how_many(kyara: Kyara, pages: Path, finder: Path) -> None:
@@ -91,7 +92,8 @@ def test_the_csv_is_read_by_training_and_evaluation(
         *(("a", "1.png"), ("a", "2.png"), ("b", "1.png"), ("", "top.png")),
         ("elsewhere", str(other)),
     ]
-    assert [p.complete for p in found] == [False, False, False, False, True]
+    assert [len(p.doubtful) for p in found] == [1, 1, 1, 1, 0]
+    assert all(p.complete for p in found)
     assert all(p.path.is_file() for p in found)
     assert found[0].boxes.tolist() == [[0, 0, 32, 32]]
     measured = kyara("evaluate", "pages.csv", "--detector", finder, "--bootstrap", 0)

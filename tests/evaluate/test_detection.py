@@ -55,6 +55,18 @@ def test_where_heads_lack_boxes_a_wrong_box_does_not_count() -> None:
     assert judged(rows, complete=False).right.tolist() == [True]
 
 
+def test_a_box_on_what_is_doubtful_counts_neither_way() -> None:
+    found = np.asarray(
+        [[50, 50, 60, 60], [52, 52, 56, 56], [80, 80, 90, 90], [0, 0, 10, 10]], dtype=np.float32
+    )
+    scores = np.asarray([0.9, 0.8, 0.7, 0.6], dtype=np.float32)
+    doubtful = np.asarray([[48, 50, 60, 60], [0, 0, 12, 12]], dtype=np.float32)
+    one = judge(found, scores, HEADS, longest=100.0, doubtful=doubtful)
+    # The first two lie there; the third nowhere; the last has a head, whatever is doubtful.
+    assert one.scores.tolist() == pytest.approx([0.7, 0.6])
+    assert one.right.tolist() == [False, True]
+
+
 def test_average_precision_by_hand() -> None:
     # Right, wrong, right, of four heads: precision 1 up to a quarter, 2/3 up to a half.
     scores = np.asarray([0.9, 0.8, 0.7])

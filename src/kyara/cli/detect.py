@@ -58,8 +58,8 @@ _SHARE = click.FloatRange(0.0, 1.0)
     "--doubtful",
     type=_SHARE,
     metavar="P",
-    help="A picture with boxes from this probability up to --min-score may have more figures: in "
-    "the CSV it is not complete.",
+    help="Boxes from this probability up to --min-score may be figures: in the CSV their kind is "
+    "doubtful, and they count neither way.",
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per picture and line.")
 @detect_option

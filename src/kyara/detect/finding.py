@@ -43,7 +43,7 @@ class FoundFigures:
         path: of a file; of another source, its name.
         size: width and height of the upright picture.
         figures: the most certain first; none where none was found.
-        doubtful: something in it may be a further figure.
+        doubtful: what may be a further figure.
         content: to cut out of; None where it could not be read.
         error: why.
     """
@@ -51,7 +51,7 @@ class FoundFigures:
     path: Path
     size: tuple[int, int] = (0, 0)
     figures: tuple[Detection, ...] = ()
-    doubtful: bool = False
+    doubtful: tuple[Detection, ...] = ()
     content: Content | None = None
     error: PictureError | None = None
 
@@ -87,19 +87,17 @@ def find_figures(
 
 def _figures(
     picture: Picture, detector: Detector, scores: Scores
-) -> tuple[tuple[Detection, ...], bool]:
+) -> tuple[tuple[Detection, ...], tuple[Detection, ...]]:
     if not isinstance(detector, OnnxDetector):
         (found,) = figures_in(detector, [picture])
-        return tuple(d for d in found if d.kind != "whole"), False
+        return tuple(d for d in found if d.kind != "whole"), ()
     least = detector.threshold if scores.least is None else scores.least
     boxes, chances = detector.candidates(picture, min(least, scores.doubtful))
-    sure = chances >= least
     edges = np.asarray([picture.width, picture.height] * 2, dtype=np.float64)
-    figures = tuple(
+    boxed = [
         Detection(Box(*box), detector.figure, min(1.0, chance))
-        for box, chance in zip(
-            np.minimum(boxes[sure], edges).tolist(), chances[sure].tolist(), strict=True
-        )
+        for box, chance in zip(np.minimum(boxes, edges).tolist(), chances.tolist(), strict=True)
         if box[0] < box[2] and box[1] < box[3]
-    )
-    return figures, bool((~sure).any())
+    ]
+    sure = tuple(one for one in boxed if one.score >= least)
+    return sure, tuple(one for one in boxed if one.score < least)

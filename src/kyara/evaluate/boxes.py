@@ -1,9 +1,9 @@
 """Pictures in which somebody drew boxes around heads: to train a detector on, and to measure it.
 
 A CSV with a row per box and the columns source, file, width, height, complete, x0, y0, x1, y1,
-kind. A picture without a figure has one row with empty edges. The files lie in
-`<csv without .csv>.tar`, in `<csv without .csv>/<source>.tar`, or in the folder
-`<csv without .csv>/<source>/`.
+kind. A picture without a figure has one row with empty edges. A box of kind `doubtful` may be a
+head and may not, and counts neither way. The files lie in `<csv without .csv>.tar`, in
+`<csv without .csv>/<source>.tar`, or in the folder `<csv without .csv>/<source>/`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +20,7 @@ from kyara.errors import DataError
 from kyara.evaluate.dataset import index_archive
 from kyara.evaluate.tables import read_table
 from kyara.pictures.source import File, Member
+from kyara.results.boxes import DOUBTFUL
 from kyara.types import FloatArray
 
 __all__ = ["DECOY", "BoxedPicture", "by_source", "digest_of", "load_boxes"]
@@ -39,6 +40,7 @@ class BoxedPicture:
         name: of the file, within its source.
         width, height: in pixels, upright.
         boxes: (n, 4) left, top, right, bottom in pixels: the heads with their hair.
+        doubtful: (m, 4): what lies there counts neither as right nor as wrong.
         complete: every head in it has a box; without that, what is found beside the boxes is
             neither right nor wrong.
         decoy: it is laid over others, see `DECOY`.
@@ -54,6 +56,7 @@ class BoxedPicture:
     decoy: bool
     path: Path
     span: tuple[int, int] | None = None
+    doubtful: FloatArray = field(default_factory=lambda: np.empty((0, 4), np.float32))
 
     @property
     def file(self) -> File | Member:
@@ -92,6 +95,7 @@ def digest_of(pictures: Sequence[BoxedPicture]) -> str:
     for picture in pictures:
         sha.update(f"{picture.source}\0{picture.name}\0{picture.complete}\n".encode())
         sha.update(picture.boxes.tobytes())
+        sha.update(picture.doubtful.tobytes())
     return sha.hexdigest()
 
 
@@ -103,16 +107,22 @@ def _picture(
     path, span = _place(manifest, source, name, places)
     try:
         size = int(first["width"]), int(first["height"])
-        edges = [
-            [float(row[edge]) for edge in ("x0", "y0", "x1", "y1")] for row in rows if row["x0"]
-        ]
+        boxes, doubtful = (
+            _edges([row for row in rows if row["x0"] and (row["kind"] == DOUBTFUL) == unsure])
+            for unsure in (False, True)
+        )
     except ValueError as error:
         raise DataError(f"{source}/{name}: {error}", where=manifest) from error
+    complete, decoy = first["complete"] != "0", first["kind"] == DECOY
+    return BoxedPicture(source, name, *size, boxes, complete, decoy, path, span, doubtful)
+
+
+def _edges(rows: Sequence[dict[str, str]]) -> FloatArray:
+    edges = [[float(row[edge]) for edge in ("x0", "y0", "x1", "y1")] for row in rows]
     boxes = np.asarray(edges, dtype=np.float32).reshape(-1, 4)
     if not (boxes[:, 2:] > boxes[:, :2]).all():
-        raise DataError(f"{source}/{name}: a box ends before it begins", where=manifest)
-    complete, decoy = first["complete"] != "0", first["kind"] == DECOY
-    return BoxedPicture(source, name, *size, boxes, complete, decoy, path, span)
+        raise ValueError("a box ends before it begins")
+    return boxes
 
 
 def _place(

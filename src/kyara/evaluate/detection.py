@@ -91,6 +91,7 @@ def judge(
     *,
     longest: float,
     complete: bool = True,
+    doubtful: FloatArray | None = None,
     least: float = 0.5,
 ) -> Judged:
     """Compare what was found with the heads of a picture.
@@ -101,6 +102,7 @@ def judge(
         longest: longer side of the picture, in the same pixels.
         complete: whether every head is among `heads`; if not, a box without a head counts
             neither way.
+        doubtful: (m, 4): nor does a box that lies as one of these, or with its middle in it.
         least: overlap from which on a box has a head.
     """
     order = np.argsort(-scores, kind="stable")
@@ -112,11 +114,19 @@ def judge(
         if len(free) and free.max() >= least:
             right[place] = True
             reached[free.argmax()] = scores[order[place]]
-    counted = right | complete
+    counted = right | (complete & ~_lies_in(boxes[order], doubtful, least))
     sides = (heads[:, 2:] - heads[:, :2]).max(axis=1) / longest
     return Judged(
         scores[order][counted].astype(np.float64), right[counted], sides.astype(np.float64), reached
     )
+
+
+def _lies_in(boxes: FloatArray, areas: FloatArray | None, least: float) -> NDArray[np.bool_]:
+    if areas is None or not len(areas):
+        return np.zeros(len(boxes), dtype=np.bool_)
+    x, y = (boxes[:, None, :2] + boxes[:, None, 2:]).transpose(2, 0, 1) / 2
+    inside = (x > areas[:, 0]) & (x < areas[:, 2]) & (y > areas[:, 1]) & (y < areas[:, 3])
+    return np.asarray((inside | (overlaps(boxes, areas) >= least)).any(axis=1))
 
 
 def average_precision(

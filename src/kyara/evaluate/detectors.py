@@ -112,7 +112,14 @@ def judge_all(
                 boxes, scores = _as_arrays(detector, decoded)
             seconds += time.thread_time() - begin
             longest = float(max(decoded.width, decoded.height))
-            one = judge(boxes, scores, picture.boxes, longest=longest, complete=picture.complete)
+            one = judge(
+                boxes,
+                scores,
+                picture.boxes,
+                longest=longest,
+                complete=picture.complete,
+                doubtful=picture.doubtful,
+            )
             judged.setdefault(picture.source, []).append(one)
             tick()
     if not judged:

@@ -14,9 +14,12 @@ from kyara.detect.finding import FoundFigures
 from kyara.encode.preprocess import cut
 from kyara.errors import OutputError, PictureError, UsageError
 from kyara.files import NewFolder, is_folder, new_file, writing
+from kyara.types import Detection
 
 __all__ = ["BoxTable", "Crops", "boxes_line"]
 
+DOUBTFUL = "doubtful"
+"""The kind of a box that may be a figure and may not: nothing is concluded from it."""
 _COLUMNS = (
     *("source", "file", "width", "height", "complete", "x0", "y0", "x1", "y1", "kind", "score"),
 )
@@ -28,16 +31,17 @@ def boxes_line(found: FoundFigures) -> str:
     if found.error is not None:
         return json.dumps(row | {"error": found.error.what}) + "\n"
     row |= dict(zip(("width", "height"), found.size, strict=True))
-    row["figures"] = [
-        {
-            "kind": figure.kind,
-            "box": [round(edge, 1) for edge in figure.box.as_tuple()],
-            "score": round(figure.score, 4),
-        }
-        for figure in found.figures
-    ]
-    row["doubtful"] = found.doubtful
+    row["figures"] = [_object(figure) for figure in found.figures]
+    row["doubtful"] = [_object(figure) for figure in found.doubtful]
     return json.dumps(row) + "\n"
+
+
+def _object(figure: Detection) -> dict[str, Any]:
+    return {
+        "kind": figure.kind,
+        "box": [round(edge, 1) for edge in figure.box.as_tuple()],
+        "score": round(figure.score, 4),
+    }
 
 
 class BoxTable:
@@ -58,14 +62,16 @@ class BoxTable:
         self._rows: list[tuple[object, ...]] = []
 
     def add(self, found: FoundFigures) -> None:
-        """The rows of a picture that could be read: one per figure, or one without a box."""
+        """The rows of a picture that could be read: one per figure, sure or of kind `doubtful`; or
+        one without a box."""
         if found.error is not None:
             return
         source, file = self._place(found.path)
-        head = (source, file, *found.size, int(not found.doubtful))
+        head = (source, file, *found.size, 1)
+        kinds = [one.kind for one in found.figures] + [DOUBTFUL] * len(found.doubtful)
         boxes = [
-            (*(f"{edge:.1f}" for edge in one.box.as_tuple()), one.kind, f"{one.score:.4f}")
-            for one in found.figures
+            (*(f"{edge:.1f}" for edge in one.box.as_tuple()), kind, f"{one.score:.4f}")
+            for kind, one in zip(kinds, found.figures + found.doubtful, strict=True)
         ]
         self._rows += [(*head, *box) for box in boxes or [("",) * 6]]
 

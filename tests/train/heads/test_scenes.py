@@ -26,7 +26,7 @@ PLAIN = dict.fromkeys(("balloons", *EFFECTS), 0.0)
 
 @pytest.fixture
 def scenes(tmp_path: Path) -> Callable[..., Scenes]:
-    pictures = load_boxes(write_boxed(tmp_path))
+    pictures = load_boxes(write_boxed(tmp_path, unsure=True))
 
     def make(*sources: str, **options: float) -> Scenes:
         shares = dict.fromkeys(sources or ("drawn", "crowd", "empty"), 1.0)
@@ -94,6 +94,19 @@ def test_what_is_not_complete_is_ignored(scenes: Callable[..., Scenes]) -> None:
     whole = scenes("crowd", **PLAIN, single=1.0).compose(1, 96).ignored
     assert [0, 0, 96, 96] in whole.tolist()
     assert scenes("empty", **PLAIN, single=1.0).compose(1, 96).ignored.shape == (0, 4)
+
+
+def test_what_is_doubtful_is_ignored_where_it_lies(scenes: Callable[..., Scenes]) -> None:
+    composed = scenes("unsure", **PLAIN, single=0.0, mosaic=1.0)
+    seen = 0
+    for seed in range(10):
+        scene = composed.compose(seed, 200)
+        pixels = np.asarray(scene.image).astype(int)
+        for left, top, right, bottom in scene.ignored:
+            middle = pixels[int((top + bottom) / 2), int((left + right) / 2)]
+            seen += abs(middle[0] - 200) < 30 and abs(middle[2] - 60) < 40
+        assert len(scene.heads) > 0
+    assert seen > 20
 
 
 def test_decoys_are_laid_over_and_never_drawn(tmp_path: Path) -> None:

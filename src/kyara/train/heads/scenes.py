@@ -76,7 +76,9 @@ class Scenes:
             if min(right - left, bottom - top) < _SMALLEST_PANEL:
                 continue
             way = "whole" if mosaic else "single" if len(areas) == 1 else "panel"
-            panel, boxes, complete = self._panel((right - left, bottom - top), random, way)
+            panel, boxes, doubtful, complete = self._panel(
+                (right - left, bottom - top), random, way
+            )
             canvas.paste(panel, (left, top))
             if framed:
                 ImageDraw.Draw(canvas).rectangle(
@@ -84,28 +86,35 @@ class Scenes:
                 )
             if not complete:
                 ignored.append([left, top, right, bottom])
-            for box in boxes + np.asarray([left, top, left, top], dtype=np.float32):
-                _sort_out(box, (left, top, right, bottom), heads, ignored)
+            corner, seen = _array(left, top, left, top), (left, top, right, bottom)
+            for box in boxes + corner:
+                _sort_out(box, seen, heads, ignored)
+            for box in doubtful + corner:
+                _sort_out(box, seen, ignored, ignored)
         return heads, ignored
 
     def _panel(
         self, size: tuple[int, int], random: Random, way: str
-    ) -> tuple[Image.Image, FloatArray, bool]:
-        """A picture in a panel of that size, its boxes there, and whether they are all."""
+    ) -> tuple[Image.Image, FloatArray, FloatArray, bool]:
+        """A picture in a panel of that size, its boxes there, the doubtful ones, and whether
+        these are all."""
         picture = self._shelf.draw(random)
         scale = _scale(picture, size, random, way, self._config)
         squeeze = math.exp(random.uniform(-0.12, 0.12))
         across, down = scale * squeeze, scale / squeeze
-        boxes = picture.boxes * np.asarray([across, down] * 2, dtype=np.float32)
+        stretch = _array(across, down, across, down)
+        boxes = picture.boxes * stretch
         kept = boxes[random.randrange(len(boxes))] if len(boxes) and chance(random, 0.85) else None
         x = _offset(random, picture.width * across, size[0], kept, 0)
         y = _offset(random, picture.height * down, size[1], kept, 1)
         panel = self._window(picture, (across, down), (x, y), size, random)
-        boxes = boxes + np.asarray([x, y, x, y], dtype=np.float32)
+        corner = _array(x, y, x, y)
+        boxes, doubtful = boxes + corner, picture.doubtful * stretch + corner
         if chance(random, 0.5):
             panel = panel.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-            boxes[:, [0, 2]] = size[0] - boxes[:, [2, 0]]
-        return restyled(panel, random, self._config), boxes, picture.complete
+            for part in (boxes, doubtful):
+                part[:, [0, 2]] = size[0] - part[:, [2, 0]]
+        return restyled(panel, random, self._config), boxes, doubtful, picture.complete
 
     def _window(
         self,
@@ -151,6 +160,10 @@ class Scenes:
                 continue
             balloon = balloon.resize((width, height), Image.Resampling.BILINEAR)
             canvas.paste(balloon, place, balloon)
+
+
+def _array(*numbers: float) -> FloatArray:
+    return np.asarray(numbers, dtype=np.float32)
 
 
 def _paper(random: Random) -> tuple[int, int, int]:
