@@ -16,7 +16,7 @@ from tests.conftest import Ran, draw
 from tests.support import AWKWARD_NAMES, TORN, awkward, command, run_process, tree
 
 KEYS = ["path", "detection", "kind", "box", "character", "score", "probability", "margin"]
-KEYS += ["runner_up", "runner_up_score", "nearest", "candidates", "error"]
+KEYS += ["runner_up", "runner_up_score", "nearest", "candidates", "error", "perhaps", "said_by"]
 Identify = Callable[..., Ran]
 
 
@@ -103,6 +103,47 @@ def test_a_cast_of_one_has_no_margin(identify: Identify, tmp_path: Path) -> None
     assert (row["margin"], row["runner_up"], row["runner_up_score"]) == (None, None, None)
     (only,) = row["candidates"]
     assert len(only["nearest"]) == 3
+
+
+def test_the_table_has_a_line_for_each_picture(identify: Identify) -> None:
+    ran = identify("inbox")
+    assert ran.code == 0
+    lines = [line.split() for line in ran.out.splitlines() if "inbox/" in line]
+    assert len(lines) == 7
+    assert len(ran.out.splitlines()) < 7 + 5
+    assert ["inbox/r1.png", "ruby"] in [line[:2] for line in lines]
+    for option in (["--why"], ["--top", "2"], ["--nearest", "1"]):
+        assert len(identify("inbox", *option).out.splitlines()) > 14
+
+
+def test_on_a_narrow_terminal_each_picture_has_one_line(
+    tmp_path: Path, cast: Path, inbox: Path, tiny_plugin: Path
+) -> None:
+    deep = tmp_path / ("a folder with a long name " * 3) / "inbox"
+    deep.parent.mkdir()
+    inbox.rename(deep)
+    reader, terminal = os.openpty()
+    words = command("identify", deep, "--refs", cast, "--plugin", tiny_plugin)
+    environment = {**os.environ, "COLUMNS": "80", "TERM": "dumb"}
+    subprocess.run(words, cwd=tmp_path, stdout=terminal, env=environment, timeout=60, check=True)
+    os.close(terminal)
+    with os.fdopen(reader, "rb") as stream:
+        lines = stream.read1(1 << 16).decode().splitlines()
+    assert all(len(line) <= 80 for line in lines)
+    for name in ("r1.png", "r2.jpg", "j1.png", "j2.jpg", "a1.png", "a2.jpg", "who.png"):
+        assert len([line for line in lines if f"{name} " in line]) == 1
+
+
+def test_who_it_may_be_is_said_of_an_unknown_one(identify: Identify) -> None:
+    strict = ["--threshold", "0.99999"]
+    rows = {row["path"]: row for row in identify("inbox", *strict, "--json").rows()}
+    ruby, who = rows["inbox/r1.png"], rows["inbox/who.png"]
+    assert (ruby["character"], ruby["perhaps"]) == ("unknown", "ruby")
+    assert ruby["probability"] > 0.2 > who["probability"]
+    assert (who["character"], who["perhaps"]) == ("unknown", None)
+    lines = identify("inbox", *strict).out.splitlines()
+    assert any("r1.png" in line and "perhaps ruby" in line for line in lines)
+    assert identify("inbox/r1.png", "--json").rows()[0]["perhaps"] is None
 
 
 def test_the_table_shows_candidates_and_why(identify: Identify) -> None:

@@ -283,6 +283,42 @@ def test_an_older_name_in_other_code_points_is_the_same(kyara: Kyara, library: P
     assert by_character(kyara)["Jose\u0301"] == 4
 
 
+@pytest.mark.parametrize("name", ["Ruby", "ruby ", "RUBY", "Azuer", "azzure"])
+def test_a_name_that_is_nearly_another_is_asked_about(
+    kyara: Kyara, library: Path, inbox: Path, name: str
+) -> None:
+    meant = "ruby" if "r" in name.lower()[0] else "azure"
+    for words in (
+        ["decide", "confirm", "inbox/who.png", "--library", "cast.kyara"],
+        ["library", "add", "cast.kyara", "inbox/who.png"],
+    ):
+        ran = kyara(*words, "--character", name)
+        assert (ran.code, f"did you mean {meant!r}?" in ran.err) == (2, True)
+        assert set(by_character(kyara)) == {"azure", "jade", "ruby"}
+    assert kyara(*words, "--character", name, "--new").code == 0
+    assert len(by_character(kyara)) == 4
+
+
+def test_a_folder_that_is_confirmed_says_how_many_first(
+    kyara: Kyara, library: Path, inbox: Path
+) -> None:
+    ran = kyara("decide", "confirm", "inbox", "--character", "stranger")
+    assert ran.err.startswith("kyara: 7 pictures, all of them stranger\n")
+
+
+def test_what_was_said_is_told_as_said(kyara: Kyara, library: Path, inbox: Path) -> None:
+    kyara("decide", "confirm", "inbox/who.png", "--character", "stranger")
+    kyara("decide", "ignore", "inbox/j1.png")
+    call = ["identify", "inbox", "cast/ruby/0.png", "--library", "cast.kyara"]
+    said = {Path(row["path"]).name: row["said_by"] for row in kyara(*call, "--json").rows()}
+    expected = {"who.png": "person", "j1.png": "person", "0.png": "folder", "r1.png": None}
+    assert said.items() >= expected.items()
+    (line,) = (x for x in kyara(*call).out.splitlines() if "who.png" in x)
+    assert "said" in line.split()
+    kyara("sort", "inbox", "--library", "cast.kyara", "--out", "out", "--report", "report.html")
+    assert "said by a person" in Path("report.html").read_text()
+
+
 def test_errors_are_one_line(kyara: Kyara, library: Path) -> None:
     for arguments, words in [
         (("library", "info", "nowhere.kyara"), "there is no such library"),

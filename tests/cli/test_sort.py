@@ -21,6 +21,7 @@ SORTED = {
 }
 COLUMNS = ["path", "character", "score", "probability", "runner_up", "runner_up_score"]
 COLUMNS += ["nearest", "target", "done", "error", "detection", "kind"]
+LAST = ["perhaps", "said_by"]
 EDGES = ["left", "top", "right", "bottom"]
 Sort = Callable[..., Ran]
 
@@ -96,7 +97,7 @@ def test_rows_as_json(sort: Sort, tmp_path: Path) -> None:
     (tmp_path / "inbox" / "torn.png").write_bytes(TORN)
     ran = sort("--json")
     rows = {row["path"]: row for row in ran.rows()}
-    assert all(list(row) == [*COLUMNS, "box"] for row in rows.values())
+    assert all(list(row) == [*COLUMNS, "box", *LAST] for row in rows.values())
     ruby = rows["inbox/r1.png"]
     assert (ruby["character"], ruby["done"], ruby["error"]) == ("ruby", "new", None)
     assert ruby["target"] == "out/ruby/r1.png"
@@ -109,7 +110,7 @@ def test_rows_as_json(sort: Sort, tmp_path: Path) -> None:
     assert stranger["nearest"] is not None
     torn = rows["inbox/torn.png"]
     assert torn == {
-        **dict.fromkeys([*COLUMNS, "box"]),
+        **dict.fromkeys([*COLUMNS, "box", *LAST]),
         "path": "inbox/torn.png",
         "error": torn["error"],
     }
@@ -120,7 +121,7 @@ def test_rows_as_csv_say_the_same(sort: Sort) -> None:
     as_csv = sort("--dry-run", "--csv")
     rows = list(csv.DictReader(io.StringIO(as_csv.out, newline="")))
     expected = sort("--dry-run", "--json").rows()
-    assert as_csv.out.splitlines()[0].split(",") == [*COLUMNS, *EDGES]
+    assert as_csv.out.splitlines()[0].split(",") == [*COLUMNS, *EDGES, *LAST]
     for row in expected:
         row |= dict(zip(EDGES, row.pop("box"), strict=True))
     assert rows == [

@@ -190,3 +190,16 @@ def test_only_files_of_the_same_name_are_read(tmp_path: Path) -> None:
     in_the_way(tmp_path, "a.png", b"two")
     make_plan([Filing(Path("a.png"), ONE, "ruby")] * 3, tmp_path, Action.COPY, digest_of)
     assert read == ["a.png"]
+
+
+@pytest.mark.parametrize("name", ["x" * 250 + ".png", "\u7d75" * 83 + ".png", "x" * 255])
+def test_a_long_name_that_is_taken_gets_its_mark_in_place_of_its_end(
+    tmp_path: Path, name: str
+) -> None:
+    (tmp_path / "out" / "ruby").mkdir(parents=True)
+    (tmp_path / "out" / "ruby" / name).write_bytes(b"other")
+    filing = Filing(tmp_path / name, b"d" * 32, "ruby")
+    (operation,) = make_plan([filing], tmp_path / "out", Action.COPY, digest_of_file).operations
+    assert operation.status is Status.TO_DO
+    assert "~64646464" in operation.target.name
+    assert len(os.fsencode(operation.target.name)) <= 255

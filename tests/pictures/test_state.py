@@ -12,6 +12,17 @@ from kyara.pictures.state import FileState
 SECOND = 1_000_000_000
 
 
+@pytest.mark.parametrize("seconds", [-(10**11), 10**11])
+def test_dates_beyond_what_tables_hold(tmp_path: Path, seconds: int) -> None:
+    path = tmp_path / "a.png"
+    path.touch()
+    try:
+        os.utime(path, (seconds, seconds))
+    except (OSError, OverflowError):
+        pytest.skip("this file system has no such dates")
+    assert all(-(2**63) <= mark < 2**63 for mark in FileState.of(path).marks)
+
+
 def test_a_change_shows_in_one_of_the_marks(tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     path.write_bytes(b"one")

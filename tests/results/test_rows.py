@@ -23,6 +23,7 @@ from tests.support import AWKWARD_NAMES, in_csv
 
 COLUMNS = ["path", "character", "score", "probability", "runner_up", "runner_up_score"]
 COLUMNS += ["nearest", "target", "done", "error", "detection", "kind"]
+LAST = ["perhaps", "said_by"]
 
 ROW = PictureRow("a.png", "ruby", 0.9, 0.99, "jade", 0.5, "cast/ruby/1.png", "out/a.png", "new")
 
@@ -40,9 +41,9 @@ def as_csv(*rows: PictureRow) -> str:
 
 
 def test_the_columns_are_a_contract() -> None:
-    assert [field.name for field in fields(PictureRow)] == [*COLUMNS, "box"]
-    assert as_csv().splitlines() == [",".join([*COLUMNS, *EDGES])]
-    assert list(json.loads(as_json(ROW))) == [*COLUMNS, "box"]
+    assert [field.name for field in fields(PictureRow)] == [*COLUMNS, "box", *LAST]
+    assert as_csv().splitlines() == [",".join([*COLUMNS, *EDGES, *LAST])]
+    assert list(json.loads(as_json(ROW))) == [*COLUMNS, "box", *LAST]
 
 
 @given(st.lists(st.binary(min_size=1).map(os.fsdecode), min_size=1))
@@ -71,9 +72,9 @@ def test_csv_is_utf_8_whatever_the_name(name: bytes) -> None:
 
 def test_nothing_to_say_is_an_empty_cell_and_null() -> None:
     (row,) = csv.DictReader(io.StringIO(as_csv(PictureRow("a.png", error="torn"))))
-    assert row == {**dict.fromkeys([*COLUMNS, *EDGES], ""), "path": "a.png", "error": "torn"}
+    assert row == {**dict.fromkeys([*COLUMNS, *EDGES, *LAST], ""), "path": "a.png", "error": "torn"}
     parsed = json.loads(as_json(PictureRow("a.png", error="torn")))
-    assert parsed == {**dict.fromkeys([*COLUMNS, "box"]), "path": "a.png", "error": "torn"}
+    assert parsed == {**dict.fromkeys([*COLUMNS, "box", *LAST]), "path": "a.png", "error": "torn"}
 
 
 def test_a_row_tells_what_was_found_and_done() -> None:
@@ -96,6 +97,8 @@ def test_a_row_tells_what_was_found_and_done() -> None:
         "detection": 1,
         "kind": "head",
         "box": (0, 1, 2, 3),
+        "perhaps": None,
+        "said_by": None,
     }
 
 

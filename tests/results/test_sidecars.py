@@ -15,6 +15,7 @@ from PIL import Image
 from kyara.errors import OutputError
 from kyara.identify.answer import UNKNOWN
 from kyara.pictures.read import StoredSize, decode, measure
+from kyara.pictures.state import FileState
 from kyara.results.sidecars import Outcome, Sidecar, write_sidecar
 from kyara.results.text import as_text
 from kyara.results.xmp import stored_area
@@ -101,9 +102,9 @@ def test_of_nobody_known_there_is_no_sidecar(
 def test_writing_twice_changes_nothing(picture: Path, kind: Sidecar) -> None:
     answers = [answer(picture, "Ruby", kind="head"), answer(picture, "jade", kind="figure")]
     write_sidecar(picture, answers, kind, "m")
-    before = beside(picture, kind).stat()
+    before = FileState.of(beside(picture, kind))  # not when it was read
     assert write_sidecar(picture, answers, kind, "m") is Outcome.THERE
-    assert beside(picture, kind).stat() == before
+    assert FileState.of(beside(picture, kind)) == before
     assert sorted(os.listdir(picture.parent)) == ["a.png", f"a.png.{kind.value}"]
 
 

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from kyara.cli.console import figure_cell, print_table
+from kyara.cli.console import answer_cell, figure_cell, print_table, probability_cell
 from kyara.errors import KyaraError, printable
 
 if TYPE_CHECKING:
@@ -19,18 +19,23 @@ __all__ = ["AnswerPrinter"]
 class AnswerPrinter:
     """Prints answers as they come; keeps those of the table, which needs them all.
 
+    Args:
+        top: characters to name in JSON, and in a table that is `whole`.
+        whole: the table tells who else it may be, and by which references.
+
     Attributes:
         pictures: how many were shown.
         errors: why some of them have no answer.
     """
 
-    def __init__(self, output: str | None, top: int) -> None:
+    def __init__(self, output: str | None, top: int, *, whole: bool = False) -> None:
         from kyara.results.rows import CSV_COLUMNS
 
         self.pictures = 0
         self.errors: list[KyaraError] = []
         self._output = output
         self._top = top
+        self._whole = whole
         self._rows: list[DetectionRow] = []
         if output == "csv":
             sys.stdout.write(",".join(CSV_COLUMNS) + "\n")
@@ -70,6 +75,16 @@ class AnswerPrinter:
         """Print the table, if that was asked for."""
         if not self._rows:
             return
+        if not self._whole:
+            columns = [
+                ("picture", "left"),
+                ("figure", "left"),
+                ("answer", "left"),
+                ("probability", "right"),
+                ("runner-up", "left"),
+            ]
+            print_table(columns, map(_brief, self._rows), one_line=True)
+            return
         columns = [
             ("picture", "left"),
             ("figure", "left"),
@@ -83,17 +98,22 @@ class AnswerPrinter:
         print_table(columns, (line for row in self._rows for line in _lines(row)))
 
 
+def _brief(row: DetectionRow) -> tuple[str, ...]:
+    """The row as one line of the table."""
+    second = printable(row.runner_up or "")
+    return (printable(row.path), figure_cell(row), answer_cell(row), probability_cell(row), second)
+
+
 def _lines(row: DetectionRow) -> Iterator[tuple[str, ...]]:
     """The row as lines of the table: one for each candidate."""
-    answer = row.character or f"({row.error or 'ignored'})"
     if not row.candidates:
-        yield (printable(row.path), figure_cell(row), printable(answer), *[""] * 5)
+        yield (printable(row.path), figure_cell(row), answer_cell(row), *[""] * 5)
     for n, candidate in enumerate(row.candidates):
         nearest = (f"{near['path']} {near['score']:.2f}" for near in candidate["nearest"])
         yield (
             "" if n else printable(row.path),
             "" if n else figure_cell(row),
-            "" if n else printable(answer),
+            "" if n else answer_cell(row),
             printable(candidate["character"]),
             f"{candidate['score']:.2f}",
             _figure(candidate["probability"]),

@@ -14,6 +14,8 @@ import click
 from kyara.cli.console import print_table
 from kyara.cli.decided import as_row, cells, in_words
 from kyara.cli.options import PATH, ModelOptions, report_skipped
+from kyara.errors import printable
+from kyara.files import is_folder
 
 if TYPE_CHECKING:
     from kyara.encode.cache import EmbeddingCache
@@ -110,6 +112,7 @@ Examples:
 @command.command("confirm", epilog=CONFIRM_EXAMPLE)
 @_pictures_or_group
 @click.option("--character", metavar="NAME", required=True, help="Whom the pictures show.")
+@click.option("--new", is_flag=True, help="A new one, though the name is nearly another's.")
 @_box
 @_library
 @_json
@@ -117,25 +120,29 @@ def confirm(
     pictures: tuple[Path, ...],
     group: int | None,
     character: str,
+    new: bool,
     box: Box | None,
     library: Path,
     as_json: bool,
 ) -> int:
     """PICTURES show this character. They become its references.
 
-    A character that nobody has heard of is a new one. Of a picture with several figures --box
-    says which one it is. Of a group, what was spoken of otherwise since is left out.
+    A character that nobody has heard of is a new one; a name that is nearly another's wants
+    --new. Of a picture with several figures --box says which one it is. Of a group, what was
+    spoken of otherwise since is left out.
     """
     from kyara.library import spoken
     from kyara.library.store import Library
 
     paths = _named(pictures, box, group)
+    if any(map(is_folder, pictures)):
+        click.echo(f"kyara: {len(paths)} pictures, all of them {printable(character)}", err=True)
     with Library.open(library, write=True) as opened:
         opening = partial(_encoder_and_cache, opened)
         if group is not None:
-            said = spoken.confirm_group(opened, group, character)
+            said = spoken.confirm_group(opened, group, character, new=new)
         else:
-            said = spoken.confirm(opened, paths, character, opening, box=box)
+            said = spoken.confirm(opened, paths, character, opening, box=box, new=new)
     return _report(said, as_json)
 
 

@@ -48,19 +48,15 @@ Examples:
 @reference_options
 @click.option(
     "--top",
-    default=3,
-    show_default=True,
     metavar="N",
     type=click.IntRange(min=1),
-    help="Characters to name for each detection.",
+    help="Characters to name for each detection; default: 3, in the table only the best.",
 )
 @click.option(
     "--nearest",
-    default=1,
-    show_default=True,
     metavar="N",
     type=click.IntRange(min=1),
-    help="References to name for each of these characters.",
+    help="References to name for each of these characters; default: 1, in the table none.",
 )
 @click.option(
     "--every",
@@ -69,6 +65,7 @@ Examples:
     help="Of videos: look at a frame so often (default: 0.5). Animations are looked at as moving "
     "pictures with this option; without, their first frame is.",
 )
+@click.option("--why", is_flag=True, help="In the table also: who else, and by which references.")
 @click.option("-0", "--null", "nul", is_flag=True, help="Paths on stdin end with NUL, not lines.")
 @click.option("--json", "form", flag_value="json", help="One JSON object per detection and line.")
 @click.option("--csv", "form", flag_value="csv", help="CSV, one row per detection.")
@@ -85,9 +82,10 @@ Examples:
 def command(
     pictures: tuple[str, ...],
     references: ReferenceOptions,
-    top: int,
-    nearest: int,
+    top: int | None,
+    nearest: int | None,
     every: float | None,
+    why: bool,
     nul: bool,
     form: str | None,
     drawn: Path | None,
@@ -98,7 +96,8 @@ def command(
 
     For each figure in them the characters that it is most like, with score
     and probability, the margin to the next, and the reference pictures that say so; or
-    `unknown`. No picture is copied, moved or changed. The judge is fitted to the references and
+    `unknown`. The table has a line for each figure; `perhaps` somebody is unknown, but may be that
+    character. No picture is copied, moved or changed. The judge is fitted to the references and
     to all pictures that are named here, so that more of them are answered better together.
 
     A video is answered for each figure that is followed through it, with the seconds from which and
@@ -118,12 +117,13 @@ def command(
 
     if every is not None or any(map(is_video, pictures)):
         beside = drawn is not None or outputs != OutputOptions()
-        return ClipAnswers(references, model, form, top, nearest, beside).print_for(pictures, every)
+        clips = ClipAnswers(references, model, form, top or 3, nearest or 1, beside)
+        return clips.print_for(pictures, every)
     listed = STDIN in pictures
     named = any(name != STDIN for name in pictures)
     if nul and not listed:
         raise click.UsageError("-0 is about a list on stdin: name `-` as well")
-    printer = AnswerPrinter(form, top)
+    printer = AnswerPrinter(form, top or 3, whole=bool(why or top or nearest))
     problems: list[KyaraError] = []
     with references.opened(model) as (cast, encoder), model.cache() as cache:
         rule = references.rule(encoder)
@@ -153,8 +153,8 @@ def command(
                     known.gallery,
                     encoder,
                     fitted,
-                    top=max(top, 2),
-                    nearest=nearest,
+                    top=max(top or 3, 2),
+                    nearest=nearest or 1,
                     said_of=known.said,
                 )
                 with _bar(0 if listed else len(batch), form) as tick:

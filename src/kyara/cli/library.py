@@ -91,6 +91,7 @@ Examples:
 @library_file
 @click.argument("pictures", nargs=-1, required=True, type=PATH)
 @click.option("--character", metavar="NAME", help="Whom all of the pictures show.")
+@click.option("--new", is_flag=True, help="A new one, though the name is nearly another's.")
 @click.option(
     "--cast",
     is_flag=True,
@@ -102,6 +103,7 @@ def add(
     library: Path,
     pictures: tuple[Path, ...],
     character: str | None,
+    new: bool,
     cast: bool,
     as_json: bool,
     model: ModelOptions,
@@ -121,6 +123,8 @@ def add(
     if cast:
         say_notes(remark for path in pictures for remark in remarks_on(path))
     with _writing(library) as opened, model.cache() as cache:
+        if character is not None and not new:
+            opened.decisions.require_meant(character)
         encoder, finder = model.encoder_of(opened), model.chosen_detector()
         result = add_roots(opened, roots, encoder, detector=finder, cache=cache, progress=progress)
     return report_updated(result, as_json)

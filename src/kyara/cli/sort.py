@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kyara.cli.console import figure_cell, print_table, progress
+from kyara.cli.console import answer_cell, figure_cell, print_table, probability_cell, progress
 from kyara.cli.main import EXIT_INTERRUPTED
 from kyara.cli.options import PATH, ModelOptions, model_options, report_skipped
 from kyara.cli.outputs import OutputOptions, Outputs, output_options
@@ -195,7 +195,9 @@ def _print_tables(rows: Sequence[PictureRow]) -> None:
             ("probability", "right"),
             ("runner-up", "left"),
         ]
-        print_table(columns, (_cells(row) for row in rows))
+        print_table(columns, (_cells(row) for row in rows), one_line=True)
+    else:
+        click.echo(f"kyara: {len(rows)} rows are not listed; --csv or --json has them", err=True)
     by_character: dict[str, list[PictureRow]] = {}
     for row in rows:
         if row.character is not None:
@@ -214,9 +216,9 @@ def _cells(row: PictureRow) -> tuple[str, ...]:
     return (
         printable(row.path),
         figure_cell(row),
-        printable(row.character or f"({row.error or 'ignored'})"),
+        answer_cell(row),
         "" if row.score is None else f"{row.score:.2f}",
-        "" if row.probability is None else f"{row.probability:.2f}",
+        probability_cell(row),
         printable(runner_up),
     )
 

@@ -31,6 +31,9 @@ _P = ParamSpec("_P")
 _BLOCK = 128
 """Pictures that are judged at once, at most."""
 
+PERHAPS = 0.2
+"""Probability from which on an unknown picture is perhaps the character it is most like."""
+
 _PATIENCE = 0.05
 """Seconds after which a picture does not wait for more of its block."""
 
@@ -69,6 +72,15 @@ class Answer:
     def runner_up(self) -> Match | None:
         """The next one, if the gallery has two."""
         return self.ranked[1] if len(self.ranked) > 1 else None
+
+    @property
+    def perhaps(self) -> Match | None:
+        """Who it may be where the answer is unknown: the most similar character, if that is not
+        out of the question."""
+        best = self.best
+        if self.character != UNKNOWN or best is None or best.probability is None:
+            return None
+        return best if best.probability >= PERHAPS else None
 
     @property
     def margin(self) -> float | None:

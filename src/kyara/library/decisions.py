@@ -28,7 +28,7 @@ from kyara.library.log import (
 )
 from kyara.library.said import Said, Subject
 from kyara.library.verdicts import apply, find_character, rebuild, said_of
-from kyara.names import as_name, check_character, is_text
+from kyara.names import as_name, check_character, is_text, nearly
 from kyara.types import Detection
 
 __all__ = ["Character", "Decisions", "check_character_name", "named", "record"]
@@ -102,6 +102,22 @@ class Decisions:
         """Whether a person, not a folder or an import, said who is in the picture."""
         query = "SELECT 1 FROM said WHERE digest = ? AND source = 'person'"
         return self._database.row(query, (digest,)) is not None
+
+    def require_meant(self, name: str) -> None:
+        """Nothing, if there is a character of that name, or none that is called nearly so.
+
+        Raises:
+            UsageError: another is probably meant.
+        """
+        if find_character(self._database, name) is not None:
+            return
+        meant = nearly(as_name(name), (one.name for one in self.characters()))
+        if meant is not None:
+            raise UsageError(
+                f"there is no character {name!r}; did you mean {meant!r}?",
+                where=self._database.path,
+                hint="--new makes a new one of that name",
+            )
 
     def log(self) -> list[Decision]:
         """Everything that was ever decided, in order."""

@@ -80,6 +80,7 @@ class _Word:
     overlap: float
     character: str | None
     ignored: bool = False
+    by_person: bool = False
 
 
 def said_of_figures(
@@ -90,8 +91,8 @@ def said_of_figures(
     What was said of one figure outranks what was said of every one.
     """
     said = database.rows(
-        "SELECT box, name, ignored FROM said LEFT JOIN characters ON id = character"
-        " WHERE digest = ? ORDER BY decision",
+        "SELECT box, name, ignored, source = 'person' FROM said"
+        " LEFT JOIN characters ON id = character WHERE digest = ? ORDER BY decision",
         (digest,),
     )
     rejected = database.rows(
@@ -113,16 +114,17 @@ def named_alone(database: Database, digest: bytes, detections: Sequence[Detectio
 
 
 def _matched(rows: Iterable[Sequence[object]], detections: Sequence[Detection]) -> Iterable[_Word]:
-    for text, name, *ignored in rows:
+    for text, name, *marks in rows:
+        ignored, by_person = map(bool, marks or (False, False))
         box = parse_box(str(text))
         character = None if name is None else str(name)
         if box is None:
-            yield _Word(None, 0.0, character, any(ignored))
+            yield _Word(None, 0.0, character, ignored, by_person)
             continue
         figure = nearest_figure(box, detections)
         if figure is not None:  # else no detector has found it yet
             overlap = detections[figure].box.overlap(box)
-            yield _Word(figure, overlap, character, any(ignored))
+            yield _Word(figure, overlap, character, ignored, by_person)
 
 
 def _said_of(figure: int, words: Sequence[_Word], against: Sequence[_Word]) -> Said:
@@ -137,7 +139,8 @@ def _said_of(figure: int, words: Sequence[_Word], against: Sequence[_Word]) -> S
     else:
         word = _Word(None, 0.0, None)
     rejected = frozenset(ruled_out | all_ruled_out) - {word.character}
-    return Said(word.character, frozenset(n for n in rejected if n), word.ignored)
+    names = frozenset(name for name in rejected if name)
+    return Said(word.character, names, word.ignored, word.by_person)
 
 
 def store_embeddings(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from kyara.types import Box, Detection
@@ -32,6 +32,7 @@ class Said:
         character: who it is, or None if nobody was named.
         rejected: who it is not, whatever a model finds.
         ignored: it is to be left alone.
+        by_person: a person said who it is, or to leave it alone; not a folder or an import.
 
     Raises:
         ValueError: it is said to show a character, and also not to, or to be ignored.
@@ -40,6 +41,7 @@ class Said:
     character: str | None = None
     rejected: frozenset[str] = frozenset()
     ignored: bool = False
+    by_person: bool = field(default=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.character is not None and (self.ignored or self.character in self.rejected):

@@ -51,6 +51,7 @@ def confirm(
     opening: Opening,
     *,
     box: Box | None = None,
+    new: bool = False,
     progress: Progress = silent,
 ) -> Spoken:
     """The pictures show the character, or the figure in `box` does. Those that are not in the
@@ -58,13 +59,17 @@ def confirm(
 
     Args:
         opening: opens the library's encoder, if there is something to embed.
+        new: also where the name is new and nearly that of another.
 
     Raises:
-        UsageError: nobody can be called so, there is no figure in that box, there are several
-            in a picture and no box, or something is new and the encoder is not the library's.
+        UsageError: nobody can be called so, another is probably meant, there is no figure in that
+            box, there are several in a picture and no box, or something is new and the
+            encoder is not the library's.
         PluginError: something is new, and the encoder cannot be opened.
         OutputError: the library was opened for reading only.
     """
+    if not new:
+        library.decisions.require_meant(character)
     learned = learn(library, paths, opening, progress=progress)
     if box is None:
         for path, digest in learned.digests.items():
@@ -74,14 +79,19 @@ def confirm(
     )
 
 
-def confirm_group(library: Library, number: int, character: str) -> Spoken:
+def confirm_group(library: Library, number: int, character: str, *, new: bool = False) -> Spoken:
     """The figures of a group, as `kyara group` numbered them, show the character; but for those
     that were spoken of since, or that were said not to show it.
 
+    Args:
+        new: see `confirm`.
+
     Raises:
-        UsageError: nobody can be called so, or there is no such group.
+        UsageError: nobody can be called so, another is probably meant, or there is no such group.
         OutputError: the library was opened for reading only.
     """
+    if not new:
+        library.decisions.require_meant(character)
     open_ones = [
         subject
         for subject, said in _group(library, number)

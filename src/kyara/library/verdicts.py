@@ -38,7 +38,7 @@ DERIVED = ("said", "rejections", "aliases", "characters")
 def said_of(database: Database, digest: bytes) -> Said:
     """What the decisions come to for every figure in a picture; single ones may differ."""
     row = database.row(
-        "SELECT name, ignored FROM said LEFT JOIN characters ON id = character"
+        "SELECT name, ignored, source FROM said LEFT JOIN characters ON id = character"
         " WHERE digest = ? AND box = ''",
         (digest,),
     )
@@ -49,8 +49,9 @@ def said_of(database: Database, digest: bytes) -> Said:
     )
     if row is None and not rejected:
         return NOTHING
-    name, ignored = row or (None, 0)
-    return Said(name, frozenset(other for (other,) in rejected), bool(ignored))
+    name, ignored, source = row or (None, 0, None)
+    by_person = source == Source.PERSON
+    return Said(name, frozenset(other for (other,) in rejected), bool(ignored), by_person)
 
 
 def find_character(database: Database, name: str) -> tuple[int, str] | None:

@@ -109,20 +109,24 @@ class Library(Identifier):
         model, detector = self.model, self._detector
         return add(self._library, roots, model.encoder, detector=detector, cache=model.cache)
 
-    def confirm(self, pictures: PathsLike, character: str, *, box: Box | None = None) -> Spoken:
+    def confirm(
+        self, pictures: PathsLike, character: str, *, box: Box | None = None, new: bool = False
+    ) -> Spoken:
         """The pictures show this character, as `kyara decide confirm` says it. They become its
         references; one that is not in the library is added. Pictures that cannot be used are
         in the result, and do not stop the others.
 
         Args:
             box: only the figure there, in a single picture.
+            new: also where the name is new and nearly that of another.
 
         Raises:
-            UsageError: nobody can be called so, or it is not clear which figure is meant.
+            UsageError: nobody can be called so, another is probably meant, or it is not clear
+                which figure is meant.
             OutputError: the library was opened for reading only.
         """
         paths = _files(pictures, box)
-        return spoken.confirm(self._library, paths, character, self._opening, box=box)
+        return spoken.confirm(self._library, paths, character, self._opening, box=box, new=new)
 
     def reject(self, pictures: PathsLike, character: str, *, box: Box | None = None) -> Spoken:
         """The pictures do not show this character, whatever a model finds, and those like them

@@ -252,5 +252,12 @@ def _key(target: Path) -> str:
 def _candidates(folder: Path, filing: Filing) -> Iterator[Path]:
     name, digits = filing.source, filing.digest.hex()
     yield folder / name.name
-    yield folder / f"{name.stem}~{digits[:8]}{name.suffix}"
-    yield folder / f"{name.stem}~{digits}{name.suffix}"
+    for marked in (f"~{digits[:8]}{name.suffix}", f"~{digits}{name.suffix}"):
+        room = _LONGEST - len(os.fsencode(marked))
+        stem = os.fsencode(name.stem)
+        short = stem if len(stem) <= room else stem[:room].decode("utf-8", "ignore").encode()
+        yield folder / f"{os.fsdecode(short)}{marked}"
+
+
+_LONGEST = 255
+"""Bytes of a name that file systems take."""

@@ -31,8 +31,9 @@ class FileState:
             OSError: there is none.
         """
         status = path.stat()
-        inode = status.st_ino & _LARGEST  # some file systems have more than SQLite can hold
-        return cls(path.absolute(), status.st_size, status.st_mtime_ns, inode)
+        # Some file systems have larger numbers, and dates, than SQLite can hold.
+        inode, mtime_ns = status.st_ino & _LARGEST, min(status.st_mtime_ns, _LARGEST)
+        return cls(path.absolute(), status.st_size, max(mtime_ns, -_LARGEST), inode)
 
     @property
     def key(self) -> bytes:

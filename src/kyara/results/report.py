@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import math
 import os
 import urllib.parse
 from collections import deque
@@ -56,6 +57,8 @@ class _Card:
     probability: str
     score: str
     runner_up: str
+    said: str
+    perhaps: str
     nearest: str
     picture: Thumbnail | None
     reference: Thumbnail | None
@@ -182,6 +185,8 @@ def _certainty(one: Answered) -> tuple[float, float]:
     """Low for what a person should look at first."""
     answer = one.answer
     best = answer.best
+    if answer.said.character is not None:
+        return (math.inf, math.inf)
     if best is None:
         return (0.0, 0.0)
     score = best.score if best.probability is None else best.probability
@@ -202,10 +207,18 @@ def _card(one: Answered, folder: Path, of_reference: Callable[[Path], Thumbnail 
         probability="" if best is None else _percent(best.probability),
         score="" if best is None else f"{best.score:.2f}",
         runner_up="" if second is None else _in_words(second.character, second.score),
+        said=_said(answer),
+        perhaps="" if answer.perhaps is None else as_text(answer.perhaps.character),
         nearest="" if answer.nearest is None else as_text(str(answer.nearest)),
         picture=thumbnail(one.lies_at, box, SIDE),
         reference=None if answer.nearest is None else of_reference(answer.nearest),
     )
+
+
+def _said(answer: Answer) -> str:
+    if answer.said.character is None:
+        return ""
+    return "said by a person" if answer.said.by_person else "said by its folder"
 
 
 def _in_words(character: str, score: float) -> str:

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, TextIO
 
 from kyara.identify.answer import Answer
+from kyara.library.said import Said
 from kyara.organise.plan import Operation
 
 __all__ = [
@@ -47,6 +48,9 @@ class PictureRow:
         detection: the figure's number within the picture, from 0.
         kind: `head`, `figure` or `whole`.
         box: left, top, right, bottom in pixels of the upright picture.
+        perhaps: of an unknown one, whom it may show: the best character, if that has a
+            probability of 0.2 or more.
+        said_by: `person` or `folder` (also an import), where the answer was said, not found.
     """
 
     path: str
@@ -62,6 +66,8 @@ class PictureRow:
     detection: int | None = None
     kind: str | None = None
     box: tuple[float, float, float, float] | None = None
+    perhaps: str | None = None
+    said_by: str | None = None
 
 
 @dataclass(frozen=True)
@@ -82,6 +88,7 @@ class DetectionRow:
         candidates: the characters that it is most like, best first: each with `character`,
             `score`, `probability`, and in `nearest` its references (`path`, `score`).
         error: what went wrong.
+        perhaps, said_by: as of a `PictureRow`.
     """
 
     path: str
@@ -97,18 +104,21 @@ class DetectionRow:
     nearest: str | None = None
     candidates: tuple[dict[str, Any], ...] = ()
     error: str | None = None
+    perhaps: str | None = None
+    said_by: str | None = None
 
 
 EDGES = ("left", "top", "right", "bottom")
 """Of a box, in CSV."""
 SORT_COLUMNS = [
     *("path", "character", "score", "probability", "runner_up", "runner_up_score", "nearest"),
-    *("target", "done", "error", "detection", "kind", *EDGES),
+    *("target", "done", "error", "detection", "kind", *EDGES, "perhaps", "said_by"),
 ]
 """A `PictureRow`, the box in four columns."""
 CSV_COLUMNS = [
     *("path", "detection", "kind", *EDGES, "character", "score"),
-    *("probability", "margin", "runner_up", "runner_up_score", "nearest", "error"),
+    *("probability", "margin", "runner_up", "runner_up_score", "nearest", "error", "perhaps"),
+    "said_by",
 ]
 """Of detections: a `DetectionRow` without its candidates, the box in four columns."""
 
@@ -158,7 +168,15 @@ def _said(answer: Answer) -> dict[str, Any]:
         "runner_up": None if second is None else second.character,
         "runner_up_score": None if second is None else _rounded(second.score),
         "nearest": None if answer.nearest is None else os.fspath(answer.nearest),
+        "perhaps": None if answer.perhaps is None else answer.perhaps.character,
+        "said_by": _said_by(answer.said),
     }
+
+
+def _said_by(said: Said) -> str | None:
+    if said.character is None and not said.ignored:
+        return None
+    return "person" if said.by_person else "folder"
 
 
 def _figure(answer: Answer, number: int) -> dict[str, Any]:
