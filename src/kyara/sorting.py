@@ -279,7 +279,8 @@ def _identify_all(
     """All pictures are embedded before the first is judged: the judge is fitted to them."""
     embedded = []
     with progress("pictures", len(paths)) as tick:
-        for picture in embed_pictures(paths, encoder, detector=references.detector, cache=cache):
+        found = embed_pictures(paths, encoder, detector=references.detector, cache=cache)
+        for picture in references.watch(found):
             embedded.append(picture)
             tick()
     rule = choose_judge(encoder) if request.rule is None else request.rule

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image, PngImagePlugin
 
 from tests.conftest import Ran, draw
 from tests.support import TORN, files, tree
@@ -317,6 +318,24 @@ def test_what_was_said_is_told_as_said(kyara: Kyara, library: Path, inbox: Path)
     assert "said" in line.split()
     kyara("sort", "inbox", "--library", "cast.kyara", "--out", "out", "--report", "report.html")
     assert "said by a person" in Path("report.html").read_text()
+
+
+@pytest.mark.parametrize("word", ["confirm", "reject", "ignore"])
+def test_what_was_said_holds_when_a_tag_is_written_into_the_file(
+    kyara: Kyara, library: Path, inbox: Path, word: str
+) -> None:
+    name = [] if word == "ignore" else ["--character", "ruby" if word == "reject" else "jade"]
+    assert kyara("decide", word, "inbox/r1.png", *name).code == 0
+    call = ["identify", "inbox", "--library", "cast.kyara", "--json"]
+    answers = [(row["path"], row["character"]) for row in kyara(*call).rows()]
+    about = PngImagePlugin.PngInfo()
+    about.add_text("Rating", "5")
+    with Image.open("inbox/r1.png") as image:
+        image.save("inbox/r1.png", pnginfo=about)
+    assert [(row["path"], row["character"]) for row in kyara(*call).rows()] == answers
+    draw(Path("inbox/r1.png"), "ruby", 12)  # another picture of the same size
+    (row,) = kyara("identify", "inbox/r1.png", *call[2:]).rows()
+    assert (row["character"], row["said_by"]) == ("ruby", None)
 
 
 def test_errors_are_one_line(kyara: Kyara, library: Path) -> None:

@@ -144,8 +144,9 @@ def command(
             for number, batch in enumerate(batches):
                 asked = [one.member or one.path for one in batch]
                 begun.expect(several=listed or len(batch) > 1)
+                found_in = embed_pictures(asked, encoder, detector=known.detector, cache=cache)
                 embedded, fitted = judging.fitted(
-                    embed_pictures(asked, encoder, detector=known.detector, cache=cache),
+                    known.watch(found_in),
                     at_once=len(batch) if number == 0 and named else 0,
                 )
                 found = answers_by_picture(

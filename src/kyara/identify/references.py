@@ -22,6 +22,7 @@ from kyara.library.cast import CharacterFolder, read_cast, remarks_on
 from kyara.library.depicted import SeveralFigures, depicted
 from kyara.library.figures import named_alone, nearest_figure
 from kyara.library.intake import detector_of
+from kyara.library.pixels import KnownPixels
 from kyara.library.referred import References as Referred
 from kyara.library.roots import RootKind
 from kyara.library.said import Said, SaidOf, nothing_said
@@ -83,6 +84,8 @@ class EmbeddedReferences:
         chosen: pictures with several figures, one of which was taken.
         rejected: figures that were said not to show a character.
         notes: what a person should know of how they were read, a sentence each.
+        watch: to be told of pictures before it is asked what was said of them: some are known by
+            their pixels only.
     """
 
     gallery: Gallery
@@ -94,6 +97,7 @@ class EmbeddedReferences:
     chosen: tuple[SeveralFigures, ...] = ()
     rejected: Rejected | None = None
     notes: tuple[str, ...] = ()
+    watch: Callable[[Iterable[EmbeddedPicture]], Iterable[EmbeddedPicture]] = iter
 
     def doubts(self, rule: Rule) -> list[str]:
         """What a person should know before the answers of a rule are believed, a sentence each."""
@@ -205,15 +209,16 @@ class LibraryReferences:
     ) -> EmbeddedReferences:
         """The library's; neither the pictures nor a model are needed. See `References`."""
         self.library.require(encoder)
-        found = self.library.references()
+        found, pixels = self.library.references(), KnownPixels(self.library.database)
         return EmbeddedReferences(
             _gallery_of(found, self.library),
             (),
             self.folders,
-            _OfSeveral(self.library, found.several).said,
+            _SaidIn(self.library, found.several, pixels).said,
             self.library.others(),
             self.detector,
             rejected=self.library.rejected(),
+            watch=pixels.watch,
         )
 
 
@@ -225,16 +230,19 @@ def _ticked(
         yield picture
 
 
-class _OfSeveral:
-    """What was said in a library: where it is of a picture, and the picture has several figures,
-    it is of the one that was taken."""
+class _SaidIn:
+    """What was said in a library, also of pictures with the same pixels: where it is of a picture,
+    and the picture has several figures, it is of the one that was taken."""
 
-    def __init__(self, library: Library, several: Sequence[SeveralFigures]) -> None:
-        self._library = library
+    def __init__(
+        self, library: Library, several: Sequence[SeveralFigures], pixels: KnownPixels
+    ) -> None:
+        self._library, self._pixels = library, pixels
         self._chosen = {one.digest: one.chosen for one in several}
 
     def said(self, digest: bytes, detections: Sequence[Detection]) -> list[Said]:
         """A `SaidOf`."""
+        digest = self._pixels.known_as(digest)
         said = self._library.said_of(digest, detections)
         if digest not in self._chosen:
             return said

@@ -22,10 +22,10 @@ from kyara.library.decisions import named, record
 from kyara.library.depicted import SeveralFigures
 from kyara.library.figures import in_pixels
 from kyara.library.log import Confirm, Source
+from kyara.library.pixels import size_of
 from kyara.library.roots import shown_at
 from kyara.library.scan import Seen
 from kyara.library.store import Library
-from kyara.pictures.read import measure
 from kyara.plugins.discover import detector_with
 from kyara.types import Progress
 
@@ -198,7 +198,7 @@ class Intake:
 
     def _store_picture(self, one: Found, checked_ns: int) -> None:
         state = one.seen.state
-        width, height = (None, None) if one.embedded is None else _size(one.embedded)
+        width, height = (one.embedded and size_of(one.embedded)) or (None, None)
         self._database.run(
             "INSERT INTO pictures (digest, name, width, height) VALUES (?, ?, ?, ?)"
             " ON CONFLICT (digest) DO UPDATE SET width = COALESCE(width, excluded.width),"
@@ -297,16 +297,3 @@ def detector_of(library: Library, chosen: detect.Detector | None = None) -> dete
         what = f"the figures in this library were found by {library.detector}, not {chosen.id}"
         raise UsageError(what, where=library.path, hint=hint)
     return chosen
-
-
-def _size(picture: EmbeddedPicture) -> tuple[int | None, int | None]:
-    """Width and height; from the file's header only where nothing else tells."""
-    if picture.size is not None:
-        return picture.size
-    for detection in picture.detections:
-        if detection.kind == "whole":
-            return int(detection.box.right), int(detection.box.bottom)
-    try:
-        return measure(picture.path).upright
-    except PictureError:  # gone in the meantime
-        return None, None

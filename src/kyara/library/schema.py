@@ -138,7 +138,16 @@ _GROUPS = (
     "CREATE INDEX grouped_by_number ON grouped (number)",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _SEVERAL_FIGURES, _GROUPS)
+_PIXELS = (
+    # Of pictures that somebody spoke of, to know them when a tag was written into the file.
+    """CREATE TABLE pixels (
+    digest BLOB PRIMARY KEY CHECK (length(digest) = 32), pixels BLOB NOT NULL,
+    width INTEGER NOT NULL, height INTEGER NOT NULL
+) WITHOUT ROWID""",
+    "CREATE INDEX pixels_by_pixels ON pixels (pixels)",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _SEVERAL_FIGURES, _GROUPS, _PIXELS)
 """What leads from each version to the next; from nothing to version 1 is the first."""
 
 VERSION = len(MIGRATIONS)

@@ -11,6 +11,7 @@ from kyara.errors import KyaraError, PictureError, UsageError
 from kyara.library.figures import in_pixels, nearest_figure
 from kyara.library.learn import Learned, Opening, digests_at, learn
 from kyara.library.log import Decision
+from kyara.library.pixels import remember_pixels
 from kyara.library.said import Said, Subject
 from kyara.library.store import Library
 from kyara.library.unnamed import members
@@ -208,6 +209,7 @@ def _say(
         for path, digest in learned.digests.items()
     ]
     decision = decide(subjects) if subjects else None
+    remember_pixels(library.database, learned.digests)
     return Spoken(decision, len(subjects), tuple(learned.failed))
 
 

@@ -196,7 +196,8 @@ class Identifier:
         """
         known, encoder, cache = self.references, self.model.encoder, self.model.cache
         sources = several(pictures)
-        found = list(embed_pictures(sources, encoder, detector=known.detector, cache=cache))
+        looked_at = embed_pictures(sources, encoder, detector=known.detector, cache=cache)
+        found = list(known.watch(looked_at))
         answers = answer_pictures(
             found,
             known.gallery,
