@@ -151,7 +151,7 @@ def reject(
 ) -> Spoken:
     """The pictures do not show the character, or the figure in `box` does not. Those that are
     new are added to the library, without a name, so that it counts for pictures like them; it
-    stands, for them alone, also where they cannot be.
+    stands, for them alone, also where they cannot be, and where a box is named in one.
 
     Args:
         opening: opens the library's encoder, if there is something to embed.
