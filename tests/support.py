@@ -23,7 +23,7 @@ from tests.conftest import Ran
 TORN = b"not a picture at all"
 """What a mislabelled file may hold."""
 
-FILED = [action for action in Action if action is not Action.REFILE]
+FILED = [a for a in Action if a not in (Action.REFILE, Action.WITHDRAW)]
 """What is done with the pictures of an inbox."""
 
 AWKWARD_NAMES = [

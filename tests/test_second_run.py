@@ -99,8 +99,24 @@ def test_a_page_of_several_characters(place: Path) -> None:
     sort(place, Action.COPY, a="dee+dey", b="dee")
     sort(place, Action.COPY, a="dee+sophie", b="dee")
     assert files(place / "out") == {"dee/a.png", "sophie/a.png", "dee/b.png"}
+    sort(place, Action.COPY, a="sophie", b="dee")  # one of the two was wrong
+    assert files(place / "out") == {"sophie/a.png", "dee/b.png"}
     sort(place, Action.COPY, a="ann+bob+cy", b="dee")
     assert files(place / "out") == {"ann/a.png", "bob/a.png", "cy/a.png", "dee/b.png"}
+
+
+@pytest.mark.parametrize("action", FILED)
+def test_a_copy_too_many_goes_and_comes_back(place: Path, action: Action) -> None:
+    sort(place, action, a="dee+dey", b="dee")
+    filed = files(place / "out")
+    sort(place, action, a="dee", b="dee")
+    assert files(place / "out") == {"dee/a.png", "dee/b.png"}
+    for record in plans_to_undo(place / "out"):
+        assert all(undoing.outcome is not Outcome.LEFT for undoing in undo_plan(record))
+    assert files(place / "out") == filed
+    undo(place)
+    assert files(place / "out") == set()
+    assert files(place / "inbox") == {"a.png", "b.png"}
 
 
 def test_the_journals_of_others_are_not_believed(place: Path) -> None:

@@ -168,7 +168,7 @@ def sort_pictures(
         interrupted,
         rule,
         references.chosen,
-        (*references.doubts(rule), *filter(None, [passed_over.in_words])),
+        (*references.doubts(rule), *filter(None, [passed_over.in_words, _withdrawn(done)])),
     )
 
 
@@ -210,6 +210,13 @@ def _group(names: Sequence[str]) -> str:
         if len(os.fsencode(group)) <= _LONGEST_FOLDER:
             break
     return group
+
+
+def _withdrawn(operations: Sequence[Operation]) -> str | None:
+    """How many copies of earlier runs go, in a sentence; None if there are none."""
+    count = sum(o.action is Action.WITHDRAW and o.status is not Status.FAILED for o in operations)
+    copies = "copy that an earlier run made does" if count == 1 else "copies of earlier runs do"
+    return f"{count} {copies} not belong there any more: removed" if count else None
 
 
 def _certainty(answer: Answer) -> tuple[bool, float]:

@@ -12,7 +12,14 @@ from pathlib import Path
 
 from kyara.errors import KyaraError, OutputError, printable, reason
 from kyara.organise.beside import Sidecars
-from kyara.organise.files import copy_file, hard_link, move_file, rename_file, symbolic_link
+from kyara.organise.files import (
+    copy_file,
+    hard_link,
+    move_file,
+    rename_file,
+    symbolic_link,
+    withdraw,
+)
 from kyara.organise.journal import Journal, locked
 from kyara.organise.places import refusal
 from kyara.organise.plan import Action, Operation, Plan, Status
@@ -79,7 +86,7 @@ def _begun(journal: Journal | None, plan: Plan, stack: contextlib.ExitStack) -> 
 def _is_to_do(operation: Operation) -> bool:
     # Should the same picture, from elsewhere, have failed to get there, this one is needed.
     # It is announced no earlier: until then its target is not its own.
-    if operation.status is Status.THERE:
+    if operation.status is Status.THERE and operation.action is not Action.WITHDRAW:
         return not os.path.lexists(operation.target)
     return operation.status is Status.TO_DO
 
@@ -95,10 +102,11 @@ def _announce(journal: Journal, operations: dict[int, Operation], root: Path) ->
 
 def _clear_away(done: Operation, sidecars: Sidecars) -> None:
     """Where a picture of an earlier run was, leave nothing of that run's."""
-    if done.action is Action.REFILE and done.status is Status.DONE:
-        sidecars.remove(done.source)
+    if done.action in (Action.REFILE, Action.WITHDRAW) and done.status is Status.DONE:
+        place = done.source if done.action is Action.REFILE else done.target
+        sidecars.remove(place)
         with contextlib.suppress(OSError):  # not empty
-            done.source.parent.rmdir()
+            place.parent.rmdir()
 
 
 def _forbidden(operation: Operation, plan: Plan) -> KyaraError | None:
@@ -153,6 +161,8 @@ def _do(operation: Operation, part: Path) -> None:
             symbolic_link(source, target)
         case Action.REFILE:
             rename_file(source, target, part)
+        case Action.WITHDRAW:
+            withdraw(source, target, operation.digest)
 
 
 def _holds(target: Path, digest: bytes, digest_of: Callable[[Path], bytes]) -> bool:

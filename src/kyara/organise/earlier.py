@@ -132,7 +132,9 @@ def read_earlier(root: Path, digest_of: Callable[[Path], bytes]) -> Earlier:
 def _follow(filed: dict[Path, Filed], entry: Entry, record: JournalRecord) -> None:
     if entry.undone or entry.done is False:
         return
-    if entry.action is Action.REFILE:
+    if entry.action is Action.WITHDRAW:
+        filed.pop(entry.target, None)
+    elif entry.action is Action.REFILE:
         source = record.root / os.path.relpath(entry.source, os.path.abspath(record.root))
         before = filed.pop(source, Filed(source, entry.digest))
         filed[entry.target] = replace(before, target=entry.target)

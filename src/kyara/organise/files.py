@@ -13,6 +13,7 @@ import shutil
 from pathlib import Path, PurePath
 
 from kyara.files import put_in_place, sync_folder
+from kyara.pictures.digest import digest_of_file
 
 __all__ = [
     "below",
@@ -22,6 +23,7 @@ __all__ = [
     "move_file",
     "rename_file",
     "symbolic_link",
+    "withdraw",
 ]
 
 
@@ -73,6 +75,18 @@ def rename_file(source: Path, target: Path, part: Path) -> None:
         return
     target.symlink_to(link_text(source, target))
     source.unlink()
+
+
+def withdraw(source: Path, target: Path, digest: bytes) -> None:
+    """Remove the picture at `target`, which is at `source` too.
+
+    Raises:
+        OSError: one of them is not that picture any more, or it cannot be removed.
+    """
+    for path in (source, target):
+        if digest_of_file(path) != digest:
+            raise OSError(errno.EBUSY, f"it was changed since: {path}")
+    target.unlink()
 
 
 def hard_link(source: Path, target: Path) -> None:

@@ -66,7 +66,7 @@ class Entry:
     """One operation of a journal, and what became of it.
 
     Attributes:
-        link: what the source held, where a symbolic link was moved.
+        link: what it held, where a symbolic link was moved or withdrawn.
         folders: those that had to be made for it.
         done: None if the process ended before it could say.
     """
@@ -347,14 +347,15 @@ def _inbox_of(plan: Plan) -> str | None:
 
 
 def _begin(n: int, operation: Operation, root: Path) -> Begin:
-    moves_link = operation.action is Action.MOVE and operation.source.is_symlink()
+    left = operation.target if operation.action is Action.WITHDRAW else operation.source
+    goes = operation.action in (Action.MOVE, Action.WITHDRAW) and left.is_symlink()
     return Begin(
         n=n,
         action=operation.action,
         source=os.path.abspath(operation.source),
         target=os.fspath(operation.target.relative_to(root)),
         digest=operation.digest.hex(),
-        link=os.readlink(operation.source) if moves_link else None,  # noqa: PTH115 (verbatim)
+        link=os.readlink(left) if goes else None,  # noqa: PTH115 (verbatim)
         folders=tuple(os.fspath(f.relative_to(root)) for f in _missing(operation.target, root)),
     )
 

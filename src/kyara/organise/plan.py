@@ -28,6 +28,9 @@ class Action(StrEnum):
     """A symbolic link: a file that leads to the picture."""
     REFILE = "refile"
     """Moved within the target folder: what an earlier run put there belongs elsewhere now."""
+    WITHDRAW = "withdraw"
+    """Removed from the target folder: what an earlier run put there does not belong there now, and
+    the same picture is at the source."""
 
 
 class Status(StrEnum):
@@ -124,8 +127,9 @@ def make_plan(
     `name~1a2b3c4d.png`. A picture that lies there already under one of its names stays as it
     is, so a second run finds what the first one made, in whatever order.
 
-    A picture that an earlier run filed where it does not belong now is moved from there; one that a
-    person moved within `root` since is there.
+    A picture that an earlier run filed where it does not belong now is moved from there, or
+    removed if it is everywhere that it belongs; one that a person moved within `root` since is
+    there. Operations that only remove stand last.
 
     What would not lie below `root`, by its name or by a link there, has failed; so has moving a
     picture to which a link leads out of the inbox.
@@ -138,8 +142,9 @@ def make_plan(
     folders = dict.fromkeys(root / filing.folder for filing in filings)
     names = _Names((one for one in folders if lies_below(one / "any", root)), digest_of)
     moves = _Moves(filings, root, before)
-    operations = (_plan_one(filing, root, action, names, inbox, moves) for filing in filings)
-    return Plan(root, tuple(operations), inbox)
+    operations = [_plan_one(filing, root, action, names, inbox, moves) for filing in filings]
+    filed = [o for o in operations if o.status is not Status.FAILED]
+    return Plan(root, (*operations, *moves.withdrawals(filed)), inbox)
 
 
 class _Moves:
@@ -165,6 +170,16 @@ class _Moves:
                 self._taken.add(place)
                 return place
         return None
+
+    def withdrawals(self, filed: Sequence[Operation]) -> Iterator[Operation]:
+        """The removal of what is left where it does not belong, of pictures that are filed."""
+        if self._before is None:
+            return
+        final = {operation.digest: operation for operation in filed}
+        for digest, operation in final.items():
+            for place in self._before.own(digest):
+                if place.parent not in self._wanted[digest] and place not in self._taken:
+                    yield Operation(Action.WITHDRAW, operation.target, place, digest, Status.TO_DO)
 
     def put_elsewhere(self, filing: Filing) -> Path | None:
         """Where a person put the picture."""

@@ -159,6 +159,9 @@ def _checked(operation: Operation, digest_of: Callable[[Path], bytes]) -> Operat
 
 
 def _there_or_not(operation: Operation, digest_of: Callable[[Path], bytes]) -> Operation:
+    if operation.action is Action.WITHDRAW:
+        gone = not os.path.lexists(operation.target)
+        return replace(operation, status=Status.THERE) if gone else operation
     if operation.status is Status.TO_DO:
         with suppress(OSError):  # not there, or not to be read: then it is not the same
             if digest_of(operation.target) == operation.digest:

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from kyara.errors import DataError, KyaraError, reason
 from kyara.organise.beside import Sidecars
-from kyara.organise.files import move_file, rename_file
+from kyara.organise.files import copy_file, move_file, rename_file
 from kyara.organise.journal import (
     Entry,
     Journal,
@@ -65,6 +65,7 @@ class Undoing:
 class _Step(Enum):
     REMOVE = "remove the target"
     RETURN = "move the target back"
+    RESTORE = "copy the source to the target"
     RELINK = "make the source's link again and remove the target"
     NOTHING = "nothing"
 
@@ -178,7 +179,8 @@ def _settle(record: JournalRecord) -> None:
                 in_both = os.path.lexists(entry.source) and os.path.lexists(entry.target)
                 if entry.action in _MOVES and in_both and _is_twin(entry):
                     entry.target.unlink()
-                journal.end(entry.n, done=os.path.lexists(entry.target))
+                there = os.path.lexists(entry.target)
+                journal.end(entry.n, done=there is not (entry.action is Action.WITHDRAW))
     _remove_empty(record)
 
 
@@ -242,6 +244,8 @@ def _as_undoing(entry: Entry, step: _Step) -> Undoing:
             does = f"remove {entry.target}"
         case _Step.RETURN:
             does = f"move {entry.target} to {entry.source}"
+        case _Step.RESTORE:
+            does = f"copy {entry.source} to {entry.target}"
         case _Step.RELINK:
             does = f"remove {entry.target}, link {entry.source} to {entry.link}"
     return Undoing(entry, Outcome.UNDONE, does=does)
@@ -251,6 +255,12 @@ def _take(step: _Step, entry: Entry, journal: Journal) -> None:
     source, target = entry.source, entry.target
     if step in (_Step.RETURN, _Step.RELINK):
         source.parent.mkdir(parents=True, exist_ok=True)
+    if step is _Step.RESTORE:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if entry.link is None:
+            copy_file(source, target, journal.part(entry.n, target.parent))
+        else:
+            target.symlink_to(entry.link)
     if step is _Step.RETURN:
         move = rename_file if entry.action is Action.REFILE else move_file
         move(target, source, journal.part(entry.n, source.parent))
@@ -261,6 +271,8 @@ def _take(step: _Step, entry: Entry, journal: Journal) -> None:
 
 
 def _step(entry: Entry) -> _Step:
+    if entry.action is Action.WITHDRAW:
+        return _step_of_withdrawn(entry)
     if not os.path.lexists(entry.target):
         if entry.action in _MOVES and entry.done and not os.path.lexists(entry.source):
             raise _LeftError("it is no longer there")
@@ -275,6 +287,16 @@ def _step(entry: Entry) -> _Step:
     if _is_twin(entry):
         return _Step.REMOVE
     raise _LeftError(_why_not(entry))
+
+
+def _step_of_withdrawn(entry: Entry) -> _Step:
+    if os.path.lexists(entry.target):
+        if _digest(entry.target) == entry.digest:
+            return _Step.NOTHING
+        raise _LeftError("another file is there now")
+    if _digest(entry.source) == entry.digest:
+        return _Step.RESTORE
+    raise _LeftError(f"its picture is no longer at {entry.source}")
 
 
 def _step_of_link(entry: Entry) -> _Step:
