@@ -12,7 +12,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -92,9 +92,11 @@ def heeded_interrupts() -> None:
 
 
 @pytest.fixture(autouse=True)
-def pictures_are_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+def pictures_are_whole() -> Iterator[None]:
     """Where a test says nothing else, a picture is one figure, whatever detector is shipped."""
-    monkeypatch.setattr(detect, "DEFAULT", detect.WholePicture())
+    with pytest.MonkeyPatch.context() as patch:  # not the test's own, which it may undo
+        patch.setattr(detect, "DEFAULT", detect.WholePicture())
+        yield
 
 
 @pytest.fixture(autouse=True)

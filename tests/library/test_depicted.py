@@ -11,15 +11,22 @@ from kyara.library.depicted import depicted
 ANN, BO, DEE = np.eye(3, dtype=np.float32)
 
 
+def boxed(left: list[float], sides: list[float]) -> np.ndarray:
+    """Squares of those sides, at those left edges."""
+    edges = [(x, 0.0, x + side, side) for x, side in zip(left, sides, strict=True)]
+    return np.asarray(edges, dtype=np.float64)
+
+
 def kept(
     *pictures: tuple[str, int, np.ndarray],
-    areas: list[float] | None = None,
+    sides: list[float] | None = None,
+    left: list[float] | None = None,
     certain: list[bool] | None = None,
 ) -> list[int]:
     rows = np.stack([row for *_, row in pictures])
-    sizes = np.asarray(areas or [1.0] * len(rows), np.float32)
+    boxes = boxed(left or [10.0 * n for n in range(len(rows))], sides or [1.0] * len(rows))
     sure = None if certain is None else np.asarray(certain)
-    return depicted([(name, n) for name, n, _ in pictures], rows, sizes, sure).kept.tolist()
+    return depicted([(name, n) for name, n, _ in pictures], rows, boxes, sure).kept.tolist()
 
 
 def test_what_is_alone_in_a_picture_is_the_character() -> None:
@@ -47,9 +54,15 @@ def test_what_was_decided_helps_with_the_rest() -> None:
 
 
 def test_a_much_larger_figure_is_taken_unless_another_is_more_alike() -> None:
-    assert kept(("ann", 0, ANN), ("ann", 0, BO), areas=[9, 1]) == [0]
-    assert kept(("ann", 0, ANN), ("ann", 0, BO), areas=[3, 1]) == []
-    assert kept(("ann", 0, ANN), ("ann", 1, BO), ("ann", 1, ANN), areas=[1, 9, 1]) == [0, 2]
+    assert kept(("ann", 0, ANN), ("ann", 0, BO), sides=[3, 1]) == [0]
+    assert kept(("ann", 0, ANN), ("ann", 0, BO), sides=[1.7, 1]) == []
+    assert kept(("ann", 0, ANN), ("ann", 1, BO), ("ann", 1, ANN), sides=[1, 3, 1]) == [0, 2]
+
+
+def test_a_head_that_was_found_twice_is_one() -> None:
+    twice = (("ann", 0, ANN), ("ann", 0, ANN))
+    assert kept(*twice, sides=[10, 8], left=[0, 1]) == [0]
+    assert kept(*twice, sides=[10, 8], left=[0, 6]) == []
 
 
 def test_whom_a_person_pointed_at_stays() -> None:
@@ -61,9 +74,9 @@ def test_whom_a_person_pointed_at_stays() -> None:
 def test_at_most_one_of_each_picture(sizes: list[int], seed: int) -> None:
     rng = np.random.default_rng(seed)
     keys = [("ann", n) for n, size in enumerate(sizes) for _ in range(size)]
-    found = depicted(
-        keys, rng.normal(size=(len(keys), 3)).astype(np.float32), np.ones(len(keys), np.float32)
-    )
+    rows = rng.normal(size=(len(keys), 3)).astype(np.float32)
+    apart = boxed([10.0 * n for n in range(len(keys))], [1.0] * len(keys))
+    found = depicted(keys, rows, apart)
     pictures = [keys[n][1] for n in found.kept.tolist()]
     assert len(pictures) == len(set(pictures))
     assert set(pictures) >= {n for n, size in enumerate(sizes) if size == 1}

@@ -277,9 +277,9 @@ def references_of(
         for number, (name, picture) in enumerate(named)
         for row in picture.embeddings
     ]
-    areas = [d.box.area for _, picture in named for d in picture.detections]
+    edges = [d.box.as_tuple() for _, picture in named for d in picture.detections]
     keys = [figure[:2] for figure in figures]
-    which = depicted(keys, _rows_of(figures), np.asarray(areas, dtype=np.float32))
+    which = depicted(keys, _rows_of(figures), np.asarray(edges, dtype=np.float64))
     kept = [figures[n] for n in which.kept.tolist()]
     several = [_several(named, figures, rows, taken) for rows, taken in which.several]
     unclear = [one for one in several if one.chosen is None]

@@ -29,6 +29,8 @@ pictures are left for a person to decide."""
 _SIZE = 0.1
 """What e times the area (2.7) counts for, as a difference of cosines: a head in the background that
 is hardly more alike is not the character."""
+_WITHIN = 0.7
+"""A box of which so much lies in another, or the other in it, is the same head found twice."""
 _NEAREST = 3
 """A figure is compared with so many of the other references, the most alike: characters change
 their clothes."""
@@ -85,7 +87,7 @@ class Depicted:
 def depicted(
     pictures: Sequence[tuple[str, Hashable]],
     embeddings: FloatArray,
-    areas: FloatArray,
+    boxes: NDArray[np.float64],
     certain: NDArray[np.bool_] | None = None,
 ) -> Depicted:
     """Which figures are the character.
@@ -94,20 +96,19 @@ def depicted(
         pictures: for each figure the character, and what its picture is known by; figures of one
             picture stand together, length n.
         embeddings: shape (n, d).
-        areas: of the figures' boxes, shape (n,).
+        boxes: left, top, right, bottom of each, shape (n, 4).
         certain: figures of which a person spoke one by one, shape (n,): they stay.
     """
     groups = _groups(pictures, certain)
     if all(len(rows) == 1 for _, rows in groups):
         return Depicted(np.arange(len(pictures)))
-    sizes = np.asarray(_SIZE * np.log(areas), dtype=np.float32)
     of_character: dict[str, list[_Rows]] = {}
     for character, rows in groups:
         of_character.setdefault(character, []).append(rows)
     kept: list[int] = []
     several: list[tuple[_Rows, int | None]] = []
     for own in of_character.values():
-        found = own if all(len(rows) == 1 for rows in own) else _settled(own, embeddings, sizes)
+        found = own if all(len(rows) == 1 for rows in own) else _settled(own, embeddings, boxes)
         for rows, settled in zip(own, found, strict=True):
             taken = int(settled[0]) if len(settled) == 1 else None
             kept += [] if taken is None else [taken]
@@ -129,7 +130,9 @@ def _groups(
     return [(character, np.asarray(rows, dtype=np.intp)) for character, rows in groups]
 
 
-def _settled(groups: Sequence[_Rows], embeddings: FloatArray, sizes: FloatArray) -> list[_Rows]:
+def _settled(
+    groups: Sequence[_Rows], embeddings: FloatArray, boxes: NDArray[np.float64]
+) -> list[_Rows]:
     """The groups of one character, those that can be told apart with one row left."""
     found = list(groups)
     while True:
@@ -137,7 +140,7 @@ def _settled(groups: Sequence[_Rows], embeddings: FloatArray, sizes: FloatArray)
         settled = []
         for rows in found:
             others = sure or [group for group in found if group is not rows]
-            settled.append(_taken(rows, _likeness(rows, others, embeddings) + sizes[rows]))
+            settled.append(_taken(rows, _likeness(rows, others, embeddings), boxes[rows]))
         if all(new is old for new, old in zip(settled, found, strict=True)):
             return found
         found = settled
@@ -153,9 +156,16 @@ def _likeness(rows: _Rows, others: Sequence[_Rows], embeddings: FloatArray) -> F
     return np.asarray(np.sort(alike, axis=1)[:, -_NEAREST:].mean(axis=1), dtype=np.float32)
 
 
-def _taken(rows: _Rows, likeness: FloatArray) -> _Rows:
-    """The row that is clearly the most alike; all of them if none is."""
+def _taken(rows: _Rows, likeness: FloatArray, boxes: NDArray[np.float64]) -> _Rows:
+    """The row that is clearly the most alike and large; all of them if none is."""
     if len(rows) == 1:
         return rows
-    second, best = np.sort(likeness)[-2:]
-    return rows[[int(likeness.argmax())]] if best - second >= _MARGIN else rows
+    areas = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
+    worth = likeness + _SIZE * np.log(areas)
+    best = int(worth.argmax())
+    low = np.maximum(boxes[:, :2], boxes[best, :2])
+    high = np.minimum(boxes[:, 2:], boxes[best, 2:])
+    within = (high - low).clip(0).prod(axis=1) / np.minimum(areas, areas[best])
+    others = worth[within < _WITHIN]
+    clear = not len(others) or worth[best] - others.max() >= _MARGIN
+    return rows[[best]] if clear else rows

@@ -136,7 +136,7 @@ def read_references(database: Database, dimension: int) -> References:
         _checked(embeddings, database),
     )
     keys = list(zip(names, digests, strict=True))
-    which = depicted(keys, found.embeddings, _areas(boxes), certain)
+    which = depicted(keys, found.embeddings, boxes, certain)
     return found if len(which.kept) == count else found.only(which)
 
 
@@ -194,10 +194,6 @@ def vectors_of(database: Database, stored: Sequence[bytes], dimension: int) -> F
             hint="kyara library check tells which",
         )
     return np.frombuffer(vectors, dtype="<f4").reshape(len(stored), dimension)
-
-
-def _areas(boxes: NDArray[np.float64]) -> FloatArray:
-    return np.asarray((boxes[:, 2:] - boxes[:, :2]).prod(axis=1), dtype=np.float32)
 
 
 def _checked(embeddings: FloatArray, database: Database) -> FloatArray:
