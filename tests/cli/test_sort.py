@@ -299,4 +299,5 @@ def test_many_pictures_are_counted_not_listed(sort: Sort, tmp_path: Path) -> Non
         draw(tmp_path / "inbox" / f"many{n}.png", "ruby", n)
     ran = sort("--dry-run")
     assert "many3.png" not in ran.out
+    assert "rows are not listed; --csv or --json has them" in ran.err
     assert ["ruby", "63"] in [line.split()[:2] for line in ran.out.splitlines()]

@@ -147,7 +147,8 @@ def test_a_library_in_use_is_one_line(
         assert kyara("library", "info", "cast.kyara").code == 0  # reading waits for nobody
     assert ran.code == 1
     assert "in use by another process" in ran.err
-    assert len(ran.err.splitlines()) == 1
+    assert "waiting until another process has written" in ran.err
+    assert len(ran.err.splitlines()) == 2
 
 
 @pytest.mark.slow  # five processes over many pictures

@@ -89,6 +89,9 @@ def _print_tables(operations: Sequence[Operation]) -> None:
                 for o in operations
             ),
         )
+    else:
+        count = len(operations)
+        click.echo(f"kyara: {count} operations are not listed; --json has them", err=True)
     folders = Counter(str(operation.target.parent) for operation in operations)
     print_table(
         [("folder", "left"), ("pictures", "right")],

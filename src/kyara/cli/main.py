@@ -120,9 +120,10 @@ def run(command: click.Command, arguments: list[str], **extra: Any) -> None:
 
 def _show_warnings() -> None:
     """What the work has to say while it goes on, such as that it waits, on stderr."""
-    log = logging.getLogger("kyara.organise")
-    if not any(isinstance(handler, _Shown) for handler in log.handlers):
-        log.addHandler(_Shown(logging.WARNING))
+    for room in ("organise", "library"):
+        log = logging.getLogger(f"kyara.{room}")
+        if not any(isinstance(handler, _Shown) for handler in log.handlers):
+            log.addHandler(_Shown(logging.WARNING))
 
 
 class _Shown(logging.Handler):

@@ -7,6 +7,7 @@ had not committed is as if it had never been begun.
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
@@ -23,6 +24,12 @@ __all__ = ["Database", "create_database", "open_database"]
 
 SECONDS_TO_WAIT = 60
 """For another process that writes. Its transactions are short, so this is for slow disks."""
+
+SECONDS_UNSAID = 1
+"""After which it is said that another process is waited for."""
+
+_log = logging.getLogger(__name__)
+_log.addHandler(logging.NullHandler())  # the command line shows it
 
 _HEAD = b"SQLite format 3\0"
 _CREATE_FIRST = "kyara library create makes one"
@@ -102,7 +109,7 @@ class Database:
         if self.read_only:
             raise OutputError("the library was opened for reading only", where=self.path)
         with _in_words(self.path):
-            self._connection.execute("BEGIN IMMEDIATE")
+            self._begin()
         try:
             yield
             with _in_words(self.path):
@@ -111,6 +118,22 @@ class Database:
             with contextlib.suppress(sqlite3.Error):  # SQLite itself may have rolled back
                 self._connection.execute("ROLLBACK")
             raise
+
+    def _begin(self) -> None:
+        try:
+            self._wait_at_most(min(SECONDS_UNSAID, SECONDS_TO_WAIT))
+            self._connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            if not getattr(error, "sqlite_errorname", "").startswith("SQLITE_BUSY"):
+                raise
+            _log.warning("waiting until another process has written to %s", self.path)
+            self._wait_at_most(SECONDS_TO_WAIT)
+            self._connection.execute("BEGIN IMMEDIATE")
+        finally:
+            self._wait_at_most(SECONDS_TO_WAIT)
+
+    def _wait_at_most(self, seconds: float) -> None:
+        self._connection.execute(f"PRAGMA busy_timeout = {round(1000 * seconds)}")
 
     def version(self) -> tuple[int, int]:
         """Another pair than before, if this process or another has written in the meantime."""
