@@ -21,6 +21,7 @@ except ImportError:  # Windows
 
 __all__ = [
     "NewFolder",
+    "has_locks",
     "is_folder",
     "new_file",
     "part_beside",
@@ -126,6 +127,23 @@ def part_beside(path: Path) -> Iterator[Path]:
             with contextlib.suppress(OSError):  # some network shares have no locks
                 fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield part
+
+
+def has_locks(path: Path) -> bool:
+    """Whether the file at `path`, which is made if it is not there, can be locked: on some network
+    shares none can.
+
+    Raises:
+        OSError: it cannot be opened.
+    """
+    if fcntl is None:
+        return True
+    with path.open("ab") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError as error:
+            return error.errno in (errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES)
+    return True
 
 
 def _remove_stale_parts(folder: Path) -> None:

@@ -6,6 +6,8 @@ import errno
 import json
 import os
 import shutil
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -166,3 +168,33 @@ def test_one_at_a_time(tmp_path: Path) -> None:
         pass
     with locked(tmp_path, wait=False):
         pass
+
+
+def test_where_there_are_no_locks_it_is_said_and_done(
+    plan: Plan, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    fcntl = pytest.importorskip("fcntl")
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    assert [operation.status for operation in apply_plan(plan)] == [Status.DONE] * 3
+    assert "this file system has no locks" in caplog.text
+
+
+def test_who_waits_says_so(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    entered = threading.Event()
+
+    def other() -> None:
+        with locked(tmp_path):
+            entered.set()
+            time.sleep(0.3)
+
+    thread = threading.Thread(target=other)
+    thread.start()
+    entered.wait()
+    with locked(tmp_path):
+        pass
+    thread.join()
+    assert "waiting until another kyara has done its work" in caplog.text

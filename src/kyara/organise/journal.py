@@ -24,7 +24,7 @@ import msgspec
 from filelock import BaseFileLock, FileLock, Timeout
 
 from kyara.errors import DataError, OutputError, one_line, reason
-from kyara.files import new_file, reading, sync_folder
+from kyara.files import has_locks, new_file, reading, sync_folder
 from kyara.organise.files import below
 from kyara.organise.plan import Action, Operation, Plan
 from kyara.organise.records import (
@@ -233,10 +233,11 @@ def locked(root: Path, *, wait: bool = True) -> Iterator[None]:
 
 
 def _acquire(lock: BaseFileLock, root: Path, *, wait: bool) -> None:
+    if not has_locks(Path(lock.lock_file)):
+        _log.warning("this file system has no locks, so nothing keeps another kyara out: %s", root)
+        return
     try:
         lock.acquire(blocking=False)
-    except NotImplementedError:
-        _log.warning("this file system has no locks, so nothing keeps another kyara out: %s", root)
     except Timeout:
         if not wait:
             raise OutputError("another kyara works in this folder", where=root) from None
