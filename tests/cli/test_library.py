@@ -338,6 +338,22 @@ def test_what_was_said_holds_when_a_tag_is_written_into_the_file(
     assert (row["character"], row["said_by"]) == ("ruby", None)
 
 
+def test_what_was_said_of_a_reference_holds_when_it_is_tagged(kyara: Kyara, library: Path) -> None:
+    kyara("decide", "confirm", "cast/ruby/0.png", "--character", "jade")
+    kyara("decide", "reject", "cast/ruby/1.png", "--character", "ruby")
+    kyara("decide", "ignore", "cast/ruby/2.png")
+    before = by_character(kyara)
+    about = PngImagePlugin.PngInfo()
+    about.add_text("Rating", "5")
+    for n in range(3):
+        with Image.open(f"cast/ruby/{n}.png") as image:
+            image.save(f"cast/ruby/{n}.png", pnginfo=about)
+    assert updated(kyara)["changed"] == 3
+    kyara("library", "remove", "cast.kyara", "--gone")
+    assert by_character(kyara) == before == {"azure": 3, "jade": 4, "ruby": 0}
+    assert kyara("library", "check", "cast.kyara").code == 0
+
+
 def test_errors_are_one_line(kyara: Kyara, library: Path) -> None:
     for arguments, words in [
         (("library", "info", "nowhere.kyara"), "there is no such library"),

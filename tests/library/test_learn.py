@@ -64,14 +64,15 @@ def aged(*paths: Path) -> None:
 def test_a_new_picture_is_opened_once_and_a_known_one_not_at_all(
     kyara: Kyara, library: Path
 ) -> None:
-    """But for its pixels: those of a picture that somebody speaks of are read once."""
+    """But for its pixels: those of a picture that somebody speaks of are read once, and those of a
+    new one that is as large as such a picture."""
     folder = library.parent
     known, new = draw(folder / "known.png", "ruby"), draw(folder / "new.png", "ruby", 1)
     aged(known, new)
     confirm = ("decide", "confirm", "--character", "ruby")
     assert opened_by(folder, *confirm, known) == {"known.png": 2}
     shutil.copy(known, folder / "copy.png")
-    assert opened_by(folder, *confirm, known, new, "copy.png") == {"new.png": 2, "copy.png": 1}
+    assert opened_by(folder, *confirm, known, new, "copy.png") == {"new.png": 3, "copy.png": 1}
     for words in (("reject", "--character", "ruby"), ("ignore",)):
         assert opened_by(folder, "decide", *words, known, new, "copy.png") == {"copy.png": 1}
     assert kyara("library", "info", "cast.kyara", "--json").json()["pictures"] == 2

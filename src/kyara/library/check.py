@@ -15,7 +15,7 @@ from kyara.library.database import Database
 from kyara.library.decisions import check_character_name
 from kyara.library.roots import shown_at
 from kyara.library.schema import migrate
-from kyara.library.store import Library
+from kyara.library.store import GONE, Library
 from kyara.library.verdicts import DERIVED, rebuild
 
 __all__ = ["FEW", "Checked", "check"]
@@ -66,8 +66,7 @@ def check(library: Library) -> Checked:
     place = "COALESCE((SELECT path FROM places WHERE picture = id LIMIT 1), name)"
     result.gone = _paths(
         database,
-        f"SELECT {place} FROM pictures WHERE id IN (SELECT picture FROM places)"
-        " AND id NOT IN (SELECT picture FROM places WHERE NOT gone) ORDER BY 1",
+        f"SELECT {place} FROM pictures WHERE {GONE} ORDER BY 1",
     )
     result.missing = _paths(
         database,

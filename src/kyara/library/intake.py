@@ -21,8 +21,8 @@ from kyara.errors import PictureError, UsageError, printable
 from kyara.library.decisions import named, record
 from kyara.library.depicted import SeveralFigures
 from kyara.library.figures import in_pixels
-from kyara.library.log import Confirm, Source
-from kyara.library.pixels import size_of
+from kyara.library.log import Confirm, Ignore, Reject, Source
+from kyara.library.pixels import KnownPixels, size_of
 from kyara.library.roots import shown_at
 from kyara.library.scan import Seen
 from kyara.library.store import Library
@@ -117,6 +117,7 @@ class Intake:
         self._detector = detector_of(library, detector)
         self._cache = cache
         self._progress = progress
+        self._pixels = KnownPixels(library.database)
         self._crowded: set[bytes] = set()
 
     def opened(self, files: Sequence[Seen], known: Collection[bytes] = ()) -> Iterator[Found]:
@@ -130,7 +131,7 @@ class Intake:
             paths, self._encoder, detector=self._detector, cache=self._cache, skip=known
         )
         with self._progress("pictures", len(files)) as tick:
-            for one, picture in zip(files, pictures, strict=True):
+            for one, picture in zip(files, self._pixels.watch(pictures), strict=True):
                 if picture.error is not None:
                     self.result.failed.append(picture.error)
                 elif picture.digest is not None:
@@ -150,6 +151,7 @@ class Intake:
             for one in found:
                 self._count(one)
                 self._store_picture(one, checked_ns)
+                self._carry_over(one.digest)
             self._name(found)
 
     def name(self, found: Iterable[Found]) -> None:
@@ -174,6 +176,23 @@ class Intake:
             path, name = shlex.quote(str(one.path)), shlex.quote(one.character)
             say_it = f"kyara decide confirm {path} --character {name} --box {boxes}"
             self.result.failed.append(one.problem(printable(say_it)))
+
+    def _carry_over(self, digest: bytes) -> None:
+        """Let what was said of a picture hold for a file of the same pixels, which has a tag or a
+        rating in it that the other had not."""
+        known = self._pixels.known_as(digest)
+        said = self._library.said(known)
+        if known == digest:
+            return
+        source, pictures = Source.PERSON if said.by_person else Source.IMPORT, (digest.hex(),)
+        for name in sorted(said.rejected):
+            payload = Reject(pictures, *named(self._database, name))
+            record(self._database, payload, Source.PERSON)
+        if said.ignored:
+            record(self._database, Ignore(pictures), source)
+        if said.character is not None:
+            payload_of = Confirm(pictures, *named(self._database, said.character))
+            record(self._database, payload_of, source)
 
     def _count(self, one: Found) -> None:
         known = one.seen.known

@@ -65,10 +65,12 @@ class KnownPixels:
         return self._same.get(digest, digest)
 
     def _look(self, picture: EmbeddedPicture, digest: bytes) -> None:
-        if digest in self._same or size_of(picture) not in self._sizes:
+        if digest in self._same:
             return
         spoken_of = "SELECT 1 FROM said WHERE digest = ?1 UNION SELECT 1 FROM rejections"
         if self._database.row(f"{spoken_of} WHERE digest = ?1", (digest,)) is not None:
+            return
+        if size_of(picture) not in self._sizes:
             return
         found = _pixels_at(picture.path)
         if found is not None:

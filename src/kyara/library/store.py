@@ -33,7 +33,7 @@ from kyara.library.roots import Root, RootKind
 from kyara.library.said import Said
 from kyara.types import Detection, FloatArray
 
-__all__ = ["Counts", "EncoderRecord", "Library", "References", "Rejected"]
+__all__ = ["GONE", "Counts", "EncoderRecord", "Library", "References", "Rejected"]
 
 
 @dataclass(frozen=True)
@@ -263,7 +263,7 @@ class Library:
 
     def gone(self) -> list[bytes]:
         """The digests of pictures whose files are no longer there."""
-        query = f"SELECT digest FROM pictures WHERE {_GONE}"
+        query = f"SELECT digest FROM pictures WHERE {GONE}"
         return [digest for (digest,) in self.database.rows(query)]
 
     def counts(self) -> Counts:
@@ -271,7 +271,7 @@ class Library:
         return Counts(
             *self.database.row(
                 "SELECT (SELECT COUNT(*) FROM pictures),"
-                f" (SELECT COUNT(*) FROM pictures WHERE {_GONE}),"
+                f" (SELECT COUNT(*) FROM pictures WHERE {GONE}),"
                 " (SELECT COUNT(*) FROM characters),"
                 " (SELECT COUNT(*) FROM said JOIN pictures USING (digest)"
                 " WHERE character IS NOT NULL),"
@@ -326,7 +326,9 @@ class Library:
         return [digest for (digest,) in rows]
 
 
-_GONE = (
-    "id IN (SELECT picture FROM places) AND id NOT IN (SELECT picture FROM places WHERE NOT gone)"
+GONE = (
+    "id NOT IN (SELECT picture FROM places WHERE NOT gone)"
+    " AND (width IS NOT NULL OR id IN (SELECT picture FROM places))"
 )
-"""Pictures whose files are all missing. Those that were imported never had one."""
+"""Pictures whose files are all missing, or hold others now. Those that were imported never had one,
+and nobody has measured them."""
