@@ -103,7 +103,8 @@ def judge_all(
             try:
                 decoded = picture.file.read().decode(longest=detector.longest or None)
             except PictureError as error:
-                skipped.append(str(error))
+                # By its name: a report is passed on, and tells nothing of this computer.
+                skipped.append(str(PictureError(error.what, where=_named(picture))))
                 continue
             begin = time.thread_time()
             if isinstance(detector, OnnxDetector):
@@ -125,6 +126,10 @@ def judge_all(
     if not judged:
         raise DataError("none of the pictures can be read")
     return judged, seconds, skipped
+
+
+def _named(picture: BoxedPicture) -> str:
+    return f"{picture.source}/{picture.name}"
 
 
 def _as_arrays(detector: Detector, picture: Picture) -> tuple[FloatArray, FloatArray]:
