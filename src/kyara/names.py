@@ -20,6 +20,7 @@ __all__ = [
     "is_text",
     "name_of",
     "nearly",
+    "written_alike",
 ]
 
 UNKNOWN = "unknown"
@@ -107,6 +108,14 @@ def nearly(name: str, others: Iterable[str]) -> str | None:
         if other != name and (_key(other) == key or _differ_in_one(key, _key(other))):
             return other
     return None
+
+
+def written_alike(names: Iterable[str]) -> list[list[str]]:
+    """Groups of names that differ in letter case, blanks or signs only."""
+    groups: dict[str, list[str]] = {}
+    for name in dict.fromkeys(names):
+        groups.setdefault(_key(name), []).append(name)
+    return [group for group in groups.values() if len(group) > 1]
 
 
 def is_text(name: str) -> bool:

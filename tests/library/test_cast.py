@@ -109,6 +109,14 @@ def test_what_a_person_may_not_have_meant_is_said(cast: Path) -> None:
     assert nested.startswith("series 0, series 1, series 2 and 1 more: only folders in it")
 
 
+def test_characters_of_nearly_the_same_name_are_named(tmp_path: Path) -> None:
+    for name in ("Yang Wen-li", "yang_wenli", "dee", "dey"):
+        (tmp_path / name).mkdir()
+    assert remarks_on(tmp_path) == [
+        "Yang Wen-li, yang_wenli: characters of nearly the same name; are they one?"
+    ]
+
+
 def test_pictures_alone_are_a_character_each(tmp_path: Path) -> None:
     for name in ("Yang Wen-li", "レイ"):
         draw(tmp_path / f"{name}.png", "ruby")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from kyara.errors import UsageError, one_line
 from kyara.files import is_folder, reading
-from kyara.names import UNKNOWN, as_name, check_character, name_of
+from kyara.names import UNKNOWN, as_name, check_character, name_of, written_alike
 from kyara.pictures.find import is_passed_over, is_picture_name
 
 __all__ = ["CharacterFolder", "character_in", "folders_in", "read_cast", "remarks_on"]
@@ -64,6 +64,8 @@ def remarks_on(path: Path) -> list[str]:
     nested = [folder for folder in folders if _holds_folders_only(folder)]
     if nested:
         remarks.append(f"{_named(nested)}: only folders in it, all of them taken for one character")
+    for group in written_alike(name_of(folder.name) for folder in folders):
+        remarks.append(f"{', '.join(group)}: characters of nearly the same name; are they one?")
     unknown = [folder for folder in path.iterdir() if is_folder(folder) and _is_unknown(folder)]
     if unknown:
         remarks.append(f"{_named(unknown)}: of nobody known, so not used")
