@@ -95,6 +95,14 @@ def test_what_a_person_removed_or_changed_is_filed_again(place: Path, action: Ac
     assert (place / "out" / "dey" / "b.png").read_bytes() == b"mine"
 
 
+def test_a_copy_that_was_tagged_is_there(place: Path) -> None:
+    sort(place, Action.COPY, a="dey", b="dey")
+    (place / "out" / "dey" / "a.png").write_bytes(b"a with a rating")
+    operations = sort(place, Action.COPY, a="dey", b="dey")
+    assert {operation.status for operation in operations} == {Status.THERE}
+    assert files(place / "out") == {"dey/a.png", "dey/b.png"}
+
+
 def test_a_page_of_several_characters(place: Path) -> None:
     sort(place, Action.COPY, a="dee+dey", b="dee")
     sort(place, Action.COPY, a="dee+sophie", b="dee")

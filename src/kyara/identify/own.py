@@ -92,8 +92,11 @@ class OwnCalibration(msgspec.Struct, frozen=True, kw_only=True):
         """Why its thresholds may not hold for a gallery: it is not the one that they were
         measured on. None if it is, as far as the file tells."""
         now = dict(zip(gallery.characters, gallery.counts.tolist(), strict=True))
-        if not self.counts or now == self.counts:
+        if now == self.counts:
             return None
+        if not self.counts:  # an older Kyara noted only how many there were
+            same = (len(now), sum(now.values())) == (self.characters, self.references)
+            return None if same else "the calibration is of other references"
         if now.keys() == self.counts.keys():
             return "the calibration is from before references were added or removed"
         return "the calibration is of other characters"

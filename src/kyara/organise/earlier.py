@@ -58,6 +58,13 @@ class Earlier:
         """Whether somebody moved, changed or removed a picture that was filed."""
         return digest in self._touched
 
+    def changed_in(self, digest: bytes, folder: Path) -> Path | None:
+        """A picture that was filed in a folder, and is there with something written into it."""
+        for one in self.filed:
+            if one.digest == digest and one.target.parent == folder:
+                return one.target if os.path.lexists(one.target) else None
+        return None
+
     def elsewhere(self, digest: bytes, size: int) -> Path | None:
         """A file below the target folder that holds a picture of so many bytes, and was not put
         there by Kyara."""

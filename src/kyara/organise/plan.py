@@ -106,6 +106,10 @@ class Before(Protocol):
         """Whether somebody moved, changed or removed a picture that was filed."""
         ...
 
+    def changed_in(self, digest: bytes, folder: Path, /) -> Path | None:
+        """A picture that was filed in a folder, and is there with something written into it."""
+        ...
+
     def elsewhere(self, digest: bytes, size: int, /) -> Path | None:
         """Where somebody put a picture of so many bytes."""
         ...
@@ -128,8 +132,8 @@ def make_plan(
     is, so a second run finds what the first one made, in whatever order.
 
     A picture that an earlier run filed where it does not belong now is moved from there, or
-    removed if it is everywhere that it belongs; one that a person moved within `root` since is
-    there. Operations that only remove stand last.
+    removed if it is everywhere that it belongs; one that a person moved within `root` since, or
+    wrote something into, is there. Operations that only remove stand last.
 
     What would not lie below `root`, by its name or by a link there, has failed; so has moving a
     picture to which a link leads out of the inbox.
@@ -182,9 +186,12 @@ class _Moves:
                     yield Operation(Action.WITHDRAW, operation.target, place, digest, Status.TO_DO)
 
     def put_elsewhere(self, filing: Filing) -> Path | None:
-        """Where a person put the picture."""
+        """Where a person put the picture, or changed it."""
         if self._before is None or not self._before.was_touched(filing.digest):
             return None
+        changed = self._before.changed_in(filing.digest, self._root / filing.folder)
+        if changed is not None:
+            return changed
         with contextlib.suppress(OSError):
             return self._before.elsewhere(filing.digest, filing.source.stat().st_size)
         return None
