@@ -2,13 +2,16 @@
 
     python benchmarks/sort.py --pictures 2000 --out benchmarks/sort.json --work /tmp/kyara-bench
 
-Four contenders on the same pictures, each in a fresh process, all files in the page cache:
+Six contenders on the same pictures, each in a fresh process, all files in the page cache:
 
     a  the forerunner's way (forerunner.py), without the start of Python and torch
     b  decoding alone, all cores (decoding.py), without the start of Python: the limit;
        `b_reduced` decodes as few pixels as Kyara does, `b_full` all of them
-    c  `kyara sort` with an empty cache: the whole process, its start and the copying included
+    c  `kyara sort --detect none`, pictures taken whole as the forerunner does, with an empty cache:
+       the whole process, its start and the copying included
     d  the same command again
+    e  `kyara sort` with its detector, with an empty cache
+    f  the same command again
 """
 
 from __future__ import annotations
@@ -72,7 +75,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--repeats", type=int, default=REPEATS, help="of all but the forerunner")
     parser.add_argument("--out", type=Path, required=True, help="the JSON file")
     parser.add_argument("--work", type=Path, default=Path("bench-work"), help="kept for reuse")
-    parser.add_argument("--plugin", default="res18_single", help="of c and d; default: as a's")
+    parser.add_argument("--plugin", default="res18_single", help="of c to f; default: as a's")
     parser.add_argument(
         "--forerunner-python",
         default=sys.executable,
@@ -92,25 +95,28 @@ def decoding(pictures: Set, how: str) -> Ran:
 
 
 def kyara(pictures: Set, options: argparse.Namespace) -> dict[str, Ran]:
-    """c and d: the same command twice, the first time with an empty cache."""
-    out = _fresh(options.work / "out-kyara")
-    cache = _fresh(options.work / "cache") / "embeddings.sqlite"
-    command = [sys.executable, "-m", "kyara", "sort", pictures.inbox]
-    command += ["--refs", pictures.cast, "--out", out, "--plugin", options.plugin]
-    ran = {name: run(command, {"KYARA_CACHE": str(cache)}) for name in ("c", "d")}
+    """c to f: two commands, each twice, the first time with an empty cache."""
+    ran = {}
+    for names, detector in (("cd", "none"), ("ef", "auto")):
+        out = _fresh(options.work / "out-kyara")
+        cache = _fresh(options.work / "cache") / "embeddings.sqlite"
+        command = [sys.executable, "-m", "kyara", "sort", pictures.inbox, "--detect", detector]
+        command += ["--refs", pictures.cast, "--out", out, "--plugin", options.plugin]
+        ran |= {name: run(command, {"KYARA_CACHE": str(cache)}) for name in names}
     _expect(ran["c"], f"{options.pictures} filed.")
     _expect(ran["d"], f"0 filed, {options.pictures} were there already.")
+    _expect(ran["f"], "0 filed, ")
     return ran
 
 
 def figures(raw: dict[str, list[float]], pictures: int) -> dict[str, object]:
     """Medians, rates and ratios of the raw seconds."""
     seconds = {name: median(values) for name, values in raw.items()}
-    pairs = [("a", "c"), ("c", "b_reduced"), ("c", "b_full"), ("a", "d")]
+    pairs = [("a", "c"), ("c", "b_reduced"), ("c", "b_full"), ("a", "d"), ("e", "c")]
     ratios = {
         f"{one}/{other}": round(seconds[one] / seconds[other], 2)
         for one, other in pairs
-        if one in seconds
+        if one in seconds and other in seconds
     }
     return {
         "median_seconds": seconds,

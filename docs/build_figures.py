@@ -1,4 +1,5 @@
-"""Draws docs/figures/sorted.png: what the README's first command makes of the examples.
+"""Draws what the README shows of the examples: docs/figures/sorted.png, what its first command
+makes of them, and heads.png, what `kyara identify --draw` draws on some.
 
     python docs/build_figures.py
 
@@ -12,13 +13,26 @@ import csv
 import json
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "examples"
-TARGET = Path(__file__).parent / "figures" / "sorted.png"
+FIGURES = Path(__file__).parent / "figures"
+SORTED, DRAWN = FIGURES / "sorted.png", FIGURES / "heads.png"
+
+ON_SHOW = (
+    "panel-01",
+    "panel-05",
+    "sketchbook/page-09",
+    "sketchbook/page-08",
+    "panel-10",
+    "panel-03",
+)
+"""What is drawn on, mistakes included."""
+SIDE = 280
 
 CELL, GAP, LABEL = 104, 8, 150
 INK, QUIET, WRONG = (40, 40, 48), (130, 130, 140), (214, 48, 49)
@@ -47,7 +61,23 @@ def thumbnail(path: Path) -> Image.Image:
     return ImageOps.pad(paper.convert("RGB"), (CELL, CELL), color=(255, 255, 255))
 
 
-def main() -> None:
+def draw_heads() -> None:
+    """Lay out what `kyara identify --draw` writes, with the whole inbox asked about."""
+    with tempfile.TemporaryDirectory() as folder:
+        drawn = Path(folder) / "drawn"
+        command = [sys.executable, "-m", "kyara", "identify", str(EXAMPLES / "inbox"), "--refs"]
+        command += [str(EXAMPLES / "cast"), "--draw", str(drawn), "--json"]
+        subprocess.run(command, capture_output=True, check=True)
+        sheet = Image.new("RGB", (3 * (SIDE + GAP) + GAP, 2 * (SIDE + GAP) + GAP), (246, 246, 248))
+        for number, name in enumerate(ON_SHOW):
+            with Image.open(drawn / f"{Path(name).name}.png") as image:
+                fitted = ImageOps.pad(image.convert("RGB"), (SIDE, SIDE), color=(255, 255, 255))
+            row, column = divmod(number, 3)
+            sheet.paste(fitted, (GAP + column * (SIDE + GAP), GAP + row * (SIDE + GAP)))
+    sheet.quantize(128).save(DRAWN, optimize=True)
+
+
+def draw_sorted() -> None:
     """Lay the pictures out, a line per character."""
     groups: dict[str, list[dict[str, str]]] = {}
     for row in sorted_rows():
@@ -71,8 +101,14 @@ def main() -> None:
                 pen.rectangle(edge, outline=WRONG, width=3)
             caption = f"{row['score']:.2f}"
             pen.text((left + 2, top + CELL + 1), caption, fill=QUIET, font=small)
-    TARGET.parent.mkdir(exist_ok=True)
-    sheet.quantize(128).save(TARGET, optimize=True)
+    sheet.quantize(128).save(SORTED, optimize=True)
+
+
+def main() -> None:
+    """Draw both."""
+    FIGURES.mkdir(exist_ok=True)
+    draw_sorted()
+    draw_heads()
 
 
 if __name__ == "__main__":

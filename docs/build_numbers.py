@@ -17,6 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import head_numbers
 import inbox_numbers
 
 from kyara.evaluate.report import (
@@ -30,6 +31,9 @@ from kyara.evaluate.report import (
 ROOT = Path(__file__).parents[1]
 DEV = ROOT / "docs" / "evaluation" / "dev.json"
 OPEN_SET = ROOT / "docs" / "evaluation" / "open-set.json"
+GROUPS = ROOT / "docs" / "evaluation" / "groups.json"
+OF_GROUPS = ("b3_f05", "b3_precision", "b3_recall", "b3_f", "pairwise_f", "ari", "ami", "alone")
+OTHER_WAYS = {"linkage": "average linkage", "hdbscan": "HDBSCAN"}
 SORT = ROOT / "benchmarks" / "sort.json"
 PLUGINS = ROOT / "src" / "kyara" / "plugins"
 MODELS = ("kyara-1", "res18_single")
@@ -146,6 +150,16 @@ def inboxes() -> str:
     )
 
 
+def heads() -> str:
+    """How well the shipped detector finds heads."""
+    return table(head_numbers.found()) + f"\n\n{head_numbers.how_it_is_found()}"
+
+
+def whole() -> str:
+    """What the detector is worth on whole pictures by many hands."""
+    return table(head_numbers.worth("popular"))
+
+
 def speed() -> str:
     """The benchmark of sorting."""
     data: dict[str, Any] = json.loads(SORT.read_text(encoding="utf-8"))
@@ -155,10 +169,13 @@ def speed() -> str:
         ("a", "(a) the forerunner's way"),
         ("b_full", "(b) decoding alone, full size, all cores"),
         ("b_reduced", "(b) decoding alone, as few pixels as Kyara, all cores"),
-        ("c", "(c) `kyara sort`, first time"),
-        ("d", "(d) `kyara sort`, again"),
+        ("c", "(c) `kyara sort --detect none`, first time"),
+        ("d", "(d) `kyara sort --detect none`, again"),
+        ("e", "(e) `kyara sort`, with the detector, first time"),
+        ("f", "(f) `kyara sort`, with the detector, again"),
     ):
-        rows.append([what, f"{seconds[key]:.2f}", f"{rates[key]:,.0f}"])
+        if key in seconds:
+            rows.append([what, f"{seconds[key]:.2f}", f"{rates[key]:,.0f}"])
     pictures, machine = data["pictures"], data["machine"]
     return table(rows) + (
         f"\n\n{pictures['sorted']:,} pictures, {pictures['median_megapixels']:.2f} megapixels in "
@@ -168,8 +185,27 @@ def speed() -> str:
     )
 
 
+def groups() -> str:
+    """Unnamed pictures in groups, mean over the sources."""
+    report = load_report(GROUPS)
+    encoders = _by_label(report)
+    rows: list[list[str]] = [["mean over the sources", *encoders]]
+    for name in OF_GROUPS:
+        cells = [_cell(e.mean["grouping"][name].value, best=False) for e in encoders.values()]
+        rows.append([report.metric("grouping", name).title, *cells])
+    for way, title in OTHER_WAYS.items():
+        cells = [_best_of(encoder.mean["grouping"], way) for encoder in encoders.values()]
+        rows.append([f"B³ F 0.5, {title}", *cells])
+    return table(rows)
+
+
+def _best_of(figures: Any, way: str) -> str:
+    values = [m.value for name, m in figures.items() if name.startswith(f"{way}_f05_at_")]
+    return f"{max(value for value in values if value is not None):.3f}"
+
+
 PAGES: dict[Path, dict[str, Callable[[], str]]] = {
-    ROOT / "README.md": {"numbers": quality, "inboxes": inboxes, "speed": speed},
+    ROOT / "README.md": {"numbers": quality, "inboxes": inboxes, "speed": speed, "whole": whole},
     ROOT / "docs" / "evaluation.md": {
         "glance": glance,
         "report": full_report,
@@ -179,7 +215,12 @@ PAGES: dict[Path, dict[str, Callable[[], str]]] = {
         "inboxes-by-shape": lambda: table(inbox_numbers.by_shape()),
         "asked-rates": lambda: table(inbox_numbers.asked_rates()),
         "learning": lambda: table(inbox_numbers.learning()),
+        "heads": heads,
+        "whole": lambda: table(head_numbers.worth()),
+        "together": lambda: table(head_numbers.together()),
+        "groups": groups,
     },
+    PLUGINS / "heads-1" / "CARD.md": {"heads": heads},
     **{PLUGINS / model / "CARD.md": {"numbers": partial(quality, model)} for model in MODELS},
 }
 

@@ -41,7 +41,7 @@ def sorted_report(tmp_path: Path) -> dict[str, Any]:
 
 
 def test_sort(sorted_report: dict[str, Any]) -> None:
-    assert {"b_full", "b_reduced", "c", "d"} <= set(sorted_report["median_seconds"])
+    assert {"b_full", "b_reduced", "c", "d", "e", "f"} <= set(sorted_report["median_seconds"])
     assert sorted_report["pictures"]["pictures_with_references"] == 12
     assert sorted_report["ratios"]["c/b_reduced"] > 0
 
