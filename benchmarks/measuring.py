@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from importlib import metadata
@@ -34,8 +34,12 @@ class Ran:
     out: str
 
 
-def run(command: Sequence[str | Path], extra: Mapping[str, str] | None = None) -> Ran:
-    """Run a process that must succeed, with `extra` in its environment."""
+def run(
+    command: Sequence[str | Path],
+    extra: Mapping[str, str] | None = None,
+    codes: Container[int] = (0,),
+) -> Ran:
+    """Run a process that must end with one of these codes, with `extra` in its environment."""
     words = [os.fspath(word) for word in command]
     with tempfile.TemporaryFile("w+", encoding="utf-8") as out:
         begin = time.perf_counter()
@@ -46,7 +50,7 @@ def run(command: Sequence[str | Path], extra: Mapping[str, str] | None = None) -
         process.returncode = os.waitstatus_to_exitcode(status)
         out.seek(0)
         text = out.read()
-    if process.returncode != 0:
+    if process.returncode not in codes:
         raise SystemExit(f"{' '.join(words)}\nended with {process.returncode}:\n{text[-2000:]}")
     peak = used.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
     return Ran(seconds, used.ru_utime + used.ru_stime, peak, text)

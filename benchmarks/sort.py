@@ -102,7 +102,8 @@ def kyara(pictures: Set, options: argparse.Namespace) -> dict[str, Ran]:
         cache = _fresh(options.work / "cache") / "embeddings.sqlite"
         command = [sys.executable, "-m", "kyara", "sort", pictures.inbox, "--detect", detector]
         command += ["--refs", pictures.cast, "--out", out, "--plugin", options.plugin]
-        ran |= {name: run(command, {"KYARA_CACHE": str(cache)}) for name in names}
+        # 3: in a made reference two heads may be found, and it cannot be told which is meant.
+        ran |= {name: run(command, {"KYARA_CACHE": str(cache)}, (0, 3)) for name in names}
     _expect(ran["c"], f"{options.pictures} filed.")
     _expect(ran["d"], f"0 filed, {options.pictures} were there already.")
     _expect(ran["f"], "0 filed, ")

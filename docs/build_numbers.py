@@ -181,7 +181,8 @@ def speed() -> str:
         f"\n\n{pictures['sorted']:,} pictures, {pictures['median_megapixels']:.2f} megapixels in "
         f"the median, {pictures['bytes'] / 1e6:,.0f} MB; {machine['processor']}, "
         f"{machine['cores']} cores. a/c = {ratios['a/c']:.1f}, c/b = {ratios['c/b_full']:.2f} "
-        f"(full size) and {ratios['c/b_reduced']:.2f} (few pixels), a/d = {ratios['a/d']:.0f}."
+        f"(full size) and {ratios['c/b_reduced']:.2f} (few pixels), a/d = {ratios['a/d']:.0f}, "
+        f"e/c = {ratios['e/c']:.1f}."
     )
 
 
