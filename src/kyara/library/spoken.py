@@ -110,9 +110,7 @@ def reject_group(library: Library, number: int, character: str) -> Spoken:
         UsageError: there is no such character, or group.
         OutputError: the library was opened for reading only.
     """
-    open_ones = [subject for subject, said in _group(library, number) if said.character is None]
-    if not open_ones:
-        raise UsageError(f"every figure in group {number} has a name by now")
+    open_ones = _nameless(library, number)
     return Spoken(library.decisions.reject(open_ones, character), len(open_ones), ())
 
 
@@ -123,10 +121,20 @@ def ignore_group(library: Library, number: int) -> Spoken:
         UsageError: there is no such group.
         OutputError: the library was opened for reading only.
     """
-    open_ones = [subject for subject, said in _group(library, number) if said.character is None]
-    if not open_ones:
-        raise UsageError(f"every figure in group {number} has a name by now")
+    open_ones = _nameless(library, number)
     return Spoken(library.decisions.ignore(open_ones), len(open_ones), ())
+
+
+def _nameless(library: Library, number: int) -> list[Subject]:
+    """The figures of a group that have no name yet.
+
+    Raises:
+        UsageError: there is no such group, or all have one.
+    """
+    found = [subject for subject, said in _group(library, number) if said.character is None]
+    if not found:
+        raise UsageError(f"every figure in group {number} has a name by now")
+    return found
 
 
 def _group(library: Library, number: int) -> list[tuple[Subject, Said]]:
