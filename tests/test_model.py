@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 import kyara
+from kyara import KyaraError, Library
 from kyara.pictures.source import Data
 from tests.conftest import Ran, draw
 from tests.support import TORN, files
@@ -169,3 +170,30 @@ def test_every_public_name_can_be_had_and_importing_loads_no_model() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_a_heap_is_grouped_and_named_as_by_the_command(
+    model: kyara.Model, tmp_path: Path, kyara: Callable[..., Ran]
+) -> None:
+    pictures = [
+        draw(tmp_path / "heap" / f"{name}-{pose}.png", name, pose)
+        for name in ("ruby", "jade")
+        for pose in range(4)
+    ]
+    found = model.group(pictures, similarity=0.8)
+    assert [len(group.figures) for group in found.groups] == [4, 4]
+    with Library.create(tmp_path / "heap.kyara", model) as library:
+        assert library.add(tmp_path / "heap", named=False).named == 0
+        first, second = library.group(0.8).groups
+        assert library.confirm_group(first.number, "Ann").pictures == 4
+        library.ignore_group(second.number)
+        assert library.group(0.8).groups == ()
+        library.undo()
+        (left,) = library.group(0.8).groups
+        library.reject_group(left.number, "Ann")
+        assert {f.path for f in left.figures} == {f.path for f in second.figures}
+    ran = kyara("group", "--library", tmp_path / "heap.kyara", "--similarity", "0.8", "--json")
+    assert {row["group"] for row in ran.rows()} == {left.number}
+    library = Library(tmp_path / "heap.kyara", model=model)
+    with library, pytest.raises(KyaraError, match="does not say how alike"):
+        library.group()

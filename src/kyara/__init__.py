@@ -16,6 +16,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from kyara.cluster.heap import Figure, Group, Grouped, Perhaps
     from kyara.encode.pipeline import EmbeddedPicture
     from kyara.errors import KyaraError
     from kyara.identify.answer import Answer
@@ -36,12 +37,16 @@ _HOME = {
     "Box": "kyara.types",
     "Detection": "kyara.types",
     "EmbeddedPicture": "kyara.encode.pipeline",
+    "Figure": "kyara.cluster.heap",
+    "Group": "kyara.cluster.heap",
+    "Grouped": "kyara.cluster.heap",
     "Identifier": "kyara.model",
     "Judge": "kyara.identify.judge",
     "KyaraError": "kyara.errors",
     "Library": "kyara.model",
     "Match": "kyara.types",
     "Model": "kyara.model",
+    "Perhaps": "kyara.cluster.heap",
     "Rule": "kyara.identify.judge",
     "SortResult": "kyara.sorting",
     "Verification": "kyara.types",
@@ -55,12 +60,16 @@ __all__ = [
     "Box",
     "Detection",
     "EmbeddedPicture",
+    "Figure",
+    "Group",
+    "Grouped",
     "Identifier",
     "Judge",
     "KyaraError",
     "Library",
     "Match",
     "Model",
+    "Perhaps",
     "Rule",
     "SortResult",
     "Verification",

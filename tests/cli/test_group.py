@@ -121,6 +121,22 @@ def test_what_was_said_of_a_figure_since_is_left(group: Kyara, kyara: Kyara, hea
     assert names == {"Jade": 3, "Other": 1}
 
 
+def test_a_former_name_does_not_hide_what_was_said_of_the_present_one(
+    group: Kyara, kyara: Kyara, heap: Path
+) -> None:
+    (of_jade,) = numbers(group("heap", "--library", "cast.kyara", "--json"))["jade"]
+
+    def say(*words: object) -> None:
+        assert kyara("decide", *words, "--library", "cast.kyara").code == 0
+
+    say("confirm", "heap/who.png", "--character", "Jade")
+    say("rename", "Jade", "Green")
+    say("reject", "heap/jade-2.png", "--character", "Green")
+    say("confirm", "--group", of_jade, "--character", "Jade")
+    with Library.open(heap / "cast.kyara") as library:
+        assert {c.name: c.references for c in library.decisions.characters()} == {"Green": 5}
+
+
 def test_a_whole_group_can_be_ignored(group: Kyara, kyara: Kyara) -> None:
     (of_jade,) = numbers(group("heap", "--library", "cast.kyara", "--json"))["jade"]
     assert kyara("decide", "ignore", "--group", of_jade, "--library", "cast.kyara").code == 0

@@ -125,7 +125,7 @@ def _of_library(
 ) -> tuple[Grouped, list[PictureError], int]:
     from kyara.cluster.heap import group_library, similarity_of
     from kyara.identify.default import choose_judge
-    from kyara.identify.references import LibraryReferences
+    from kyara.library.intake import detector_of
     from kyara.library.roots import roots_at
     from kyara.library.store import Library
     from kyara.library.update import add
@@ -138,16 +138,14 @@ def _of_library(
         click.echo(f"kyara: {printable(str(path))} is new", err=True)
     with Library.open(path, write=True) as library, model.cache() as cache:
         encoder, chosen = model.encoder_of(library), model.chosen_detector()
+        detector_of(library, chosen)
         if similarity is None:
             similarity = similarity_of(encoder)
         failed: list[PictureError] = []
         if roots:
             added = add(library, roots, encoder, detector=chosen, cache=cache, progress=progress)
             failed = list(added.failed)
-        named = None
-        if library.decisions.characters():
-            named = LibraryReferences(library, chosen).embedded(encoder)
-        grouped = group_library(library, similarity, named, choose_judge(encoder))
+        grouped = group_library(library, encoder, choose_judge(encoder), similarity)
     return grouped, failed, sum(group.pictures for group in grouped.groups) + len(failed)
 
 

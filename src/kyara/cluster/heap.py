@@ -15,7 +15,7 @@ from kyara.encode.pipeline import EmbeddedPicture
 from kyara.errors import PluginError
 from kyara.identify.gallery import Gallery
 from kyara.identify.judge import Rule
-from kyara.identify.references import EmbeddedReferences
+from kyara.identify.references import EmbeddedReferences, LibraryReferences
 from kyara.library.store import Library
 from kyara.library.unnamed import Unnamed, keep_groups, read_unnamed
 from kyara.types import Detection, FloatArray, normalised
@@ -127,20 +127,25 @@ def group_pictures(pictures: Iterable[EmbeddedPicture], similarity: float) -> Gr
 
 
 def group_library(
-    library: Library, similarity: float, named: EmbeddedReferences | None, rule: Rule
+    library: Library, encoder: Encoder, rule: Rule, similarity: float | None = None
 ) -> Grouped:
     """The groups of the figures that nobody named in a library. It remembers them, so that one
     can be spoken of by its number.
 
     Args:
-        similarity: see `similarity_of`.
-        named: the named characters, of which a group may be one; None: there are none yet.
-        rule: judges that.
+        encoder: the library's.
+        rule: judges whether a group is a named character.
+        similarity: by default that of the model; see `similarity_of`.
 
     Raises:
+        UsageError: the encoder is not the library's.
+        PluginError: no similarity was measured for the model.
         DataError: an embedding is not as it should be.
         OutputError: the library was opened for reading only.
     """
+    if similarity is None:
+        similarity = similarity_of(encoder)
+    library.require(encoder)
     unnamed = read_unnamed(library.database, library.encoder.dimension)
     parts = zip(unnamed.paths, unnamed.digests, unnamed.detections, strict=True)
     figures = [Figure(*part) for part in parts]
@@ -148,7 +153,10 @@ def group_library(
     numbers = keep_groups(
         library.database, [[unnamed.subject(n) for n in one.places] for one in found]
     )
-    suggests = None if named is None else _Suggests.of(unnamed, named, rule)
+    suggests = None
+    if library.decisions.characters():
+        named = LibraryReferences(library).embedded(encoder)
+        suggests = _Suggests.of(unnamed, named, rule)
     groups = (
         Group(
             number,

@@ -15,6 +15,7 @@ from kyara.library.pixels import remember_pixels
 from kyara.library.said import Said, Subject
 from kyara.library.store import Library
 from kyara.library.unnamed import members
+from kyara.library.verdicts import find_character
 from kyara.types import Box, Detection, Progress, silent
 
 __all__ = [
@@ -93,10 +94,12 @@ def confirm_group(library: Library, number: int, character: str, *, new: bool = 
     """
     if not new:
         library.decisions.require_meant(character)
+    known = find_character(library.database, character)
+    name = character if known is None else known[1]  # it may be a former one
     open_ones = [
         subject
         for subject, said in _group(library, number)
-        if said.character is None and not said.ignored and character not in said.rejected
+        if said.character is None and not said.ignored and name not in said.rejected
     ]
     if not open_ones:
         raise UsageError(f"of every figure in group {number} something else was said")

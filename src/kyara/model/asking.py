@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TypeAlias
 
+from kyara.cluster.heap import Grouped, group_pictures, similarity_of
 from kyara.detect import Detector
 from kyara.encode.cache import EmbeddingCache, default_cache_path
 from kyara.encode.encoder import Encoder
@@ -97,6 +98,25 @@ class Model:
         first, second = (_embeddings_of(picture) for picture in self.embed([a, b]))
         best = float(self.encoder.similarity(first, second).max())
         return verify(best, self.encoder.calibration, self.encoder.published_threshold)
+
+    def group(
+        self,
+        pictures: PictureLike | Iterable[PictureLike],
+        *,
+        similarity: float | None = None,
+    ) -> Grouped:
+        """The figures in pictures, in groups of one character each, without being told who
+        there is. Pictures that cannot be used have no figures.
+
+        Args:
+            similarity: from which cosine on two are neighbours; by default the model's.
+
+        Raises:
+            UsageError: what is no picture at all is among them.
+            PluginError: the model does not say a similarity, and none is given.
+        """
+        least = similarity_of(self.encoder) if similarity is None else similarity
+        return group_pictures(self.embed(pictures), least)
 
     def gallery(
         self,

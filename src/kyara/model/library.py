@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeAlias, cast
 
+from kyara.cluster.heap import Grouped, group_library
 from kyara.encode.cache import EmbeddingCache
 from kyara.encode.encoder import Encoder
 from kyara.errors import UsageError
@@ -97,15 +98,21 @@ class Library(Identifier):
         OpenLibrary.create(Path(path), model.encoder, model.plugin, model.detector).close()
         return cls(path, model=model, write=True)
 
-    def add(self, folder: str | os.PathLike[str], character: str | None = None) -> Updated:
+    def add(
+        self, folder: str | os.PathLike[str], character: str | None = None, *, named: bool = True
+    ) -> Updated:
         """Add references: a folder or file of one character; or a cast, as `Model.gallery`
         takes it from a path.
+
+        Args:
+            named: False: add pictures of which nobody has said whom they show.
 
         Raises:
             UsageError: there is nothing, it is no cast, or nobody can be called so.
             PictureError: the folder cannot be listed.
         """
-        roots = roots_at(Path(folder), character=character, cast=character is None)
+        cast = named and character is None
+        roots = roots_at(Path(folder), character=character, cast=cast)
         model, detector = self.model, self._detector
         return add(self._library, roots, model.encoder, detector=detector, cache=model.cache)
 
@@ -147,6 +154,48 @@ class Library(Identifier):
             OutputError: the library was opened for reading only.
         """
         return spoken.ignore(self._library, _files(pictures, box), box=box)
+
+    def group(self, similarity: float | None = None) -> Grouped:
+        """The figures that nobody named, in groups of one character each, as `kyara group` finds
+        them. The library remembers the groups' numbers.
+
+        Args:
+            similarity: from which cosine on two are neighbours; by default the model's.
+
+        Raises:
+            PluginError: the model does not say a similarity, and none is given.
+            OutputError: the library was opened for reading only.
+        """
+        return group_library(self._library, self.model.encoder, self.rule, similarity)
+
+    def confirm_group(self, number: int, character: str, *, new: bool = False) -> Spoken:
+        """The figures of a group show this character, but for those of which something else
+        was said since; see `confirm`.
+
+        Raises:
+            UsageError: there is no such group, nobody can be called so, or another is probably
+                meant.
+            OutputError: the library was opened for reading only.
+        """
+        return spoken.confirm_group(self._library, number, character, new=new)
+
+    def reject_group(self, number: int, character: str) -> Spoken:
+        """None of the figures of a group shows this character.
+
+        Raises:
+            UsageError: there is no such group, or character.
+            OutputError: the library was opened for reading only.
+        """
+        return spoken.reject_group(self._library, number, character)
+
+    def ignore_group(self, number: int) -> Spoken:
+        """The figures of a group are to be left alone.
+
+        Raises:
+            UsageError: there is no such group.
+            OutputError: the library was opened for reading only.
+        """
+        return spoken.ignore_group(self._library, number)
 
     def undo(self, decision: int | None = None) -> Decision:
         """Take back the last decision, or the one of that number; returns what was taken back.
