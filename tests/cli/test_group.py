@@ -183,3 +183,54 @@ def test_a_broken_picture_does_not_stop_the_others(group: Kyara, heap: Path) -> 
     assert ran.code == 3
     assert "broken.png" in ran.err
     assert "3 groups of 15 figures" in ran.out
+
+
+def test_groups_that_are_one_are_joined_and_named_at_once(group: Kyara, kyara: Kyara) -> None:
+    library = ("--library", "cast.kyara")
+    first = numbers(group("heap", *library, "--json"))
+    (of_ruby,), (of_jade,) = first["ruby"], first["jade"]
+    said = kyara("decide", "merge", "--group", of_ruby, "--group", of_jade, *library)
+    assert (said.code, "one character: a group of 5, a group of 5" in said.out) == (0, True)
+    joined = numbers(group(*library, "--json"))
+    assert joined["ruby"] == joined["jade"]
+    assert kyara("decide", "undo", *library).code == 0
+    assert numbers(group(*library, "--json"))["ruby"] != joined["jade"]
+    kyara("decide", "undo", "2", *library)  # what took it back
+    again = numbers(group(*library, "--json"))["ruby"].pop()
+    named = kyara("decide", "confirm", "--group", again, "--character", "Both", *library, "--json")
+    assert len(named.json()["pictures"]) == 10
+
+
+def test_joined_groups_are_spoken_of_as_one_before_they_are_grouped_again(
+    group: Kyara, kyara: Kyara
+) -> None:
+    library = ("--library", "cast.kyara")
+    first = numbers(group("heap", *library, "--json"))
+    (of_ruby,), (of_jade,) = first["ruby"], first["jade"]
+    kyara("decide", "merge", "--group", of_ruby, "--group", of_jade, *library)
+    twice = kyara("decide", "apart", "--group", of_ruby, "--group", of_jade, *library)
+    assert (twice.code, "two different" in twice.err) == (2, True)
+    named = kyara(
+        "decide", "confirm", "--group", of_jade, "--character", "Both", *library, "--json"
+    )
+    assert len(named.json()["pictures"]) == 10
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("merge", "--group", 1), "two groups are needed"),
+        (("merge", "--group", 1, "--group", 2, "--into", "A"), "in the place of CHARACTERS"),
+        (("merge",), "name CHARACTERS and --into"),
+        (("apart", "--group", 1), "two different"),
+        (("apart", "Nobody", "--group", 1), "no character"),
+        (("distinct", "heap/who.png"), "none of the pictures"),
+        (("confirm", "--group", 1, "--character", "A", "--sure"), "--sure is about PICTURES"),
+    ],
+)
+def test_answers_that_cannot_be_given(
+    group: Kyara, kyara: Kyara, words: tuple[object, ...], message: str
+) -> None:
+    group("heap", "--library", "cast.kyara")
+    ran = kyara("decide", *words, "--library", "cast.kyara")
+    assert (ran.code, message in ran.err) == (2, True), ran.err

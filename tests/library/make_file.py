@@ -47,6 +47,8 @@ def main() -> None:
             figure = Subject(digest_of_file(both), Box(1, 0, 60, 60))
             library.decisions.confirm([figure], "jade")
             library.decisions.undo(library.decisions.reject([figure], "ruby").id)
+            library.decisions.apart(["ruby", "jade"], [[figure]])
+            library.decisions.distinct([digest_of_file(both), *ruby])
             library.decisions.reject(ruby[:1], "ruby")
             library.decisions.rename("jade", "Jade")
             library.decisions.ignore([bytes(32)])

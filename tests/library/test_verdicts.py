@@ -44,6 +44,7 @@ BOXES = [Box(0, 0, 60, 60), Box(2, 0, 60, 60), Box(60, 0, 120, 60), Box(0, 0, 12
 FIGURES = [Subject(picture, box) for picture in PICTURES[:2] for box in BOXES]
 FOUND = [Detection(BOXES[0], "head"), Detection(BOXES[2], "head")]
 pictures = st.lists(st.sampled_from([*PICTURES, *FIGURES]), min_size=1, max_size=3)
+figures = pictures.map(lambda ones: [o if isinstance(o, Subject) else Subject(o) for o in ones])
 steps = st.lists(
     st.one_of(
         st.tuples(st.just("confirm"), pictures, name),
@@ -55,6 +56,10 @@ steps = st.lists(
         st.tuples(st.just("rename"), name, name),
         st.tuples(st.just("merge"), st.lists(name, min_size=1, max_size=2), name),
         st.tuples(st.just("split"), name, pictures, name),
+        st.tuples(st.just("sure"), pictures, name),
+        st.tuples(st.just("apart"), st.lists(name, max_size=2), st.lists(figures, max_size=2)),
+        st.tuples(st.just("together"), st.lists(figures, min_size=1, max_size=2)),
+        st.tuples(st.just("distinct"), st.lists(st.sampled_from(PICTURES), min_size=1)),
         st.tuples(st.just("undo"), st.integers(1, 12)),
     ),
     max_size=12,
@@ -65,6 +70,8 @@ def take(made: Decisions, step: tuple[Any, ...]) -> None:
     kind, *arguments = step
     if kind in ("import", "model"):
         made.confirm(*arguments, Source(kind))
+    elif kind == "sure":
+        made.confirm(*arguments, sure=True)
     else:
         getattr(made, kind)(*arguments)
 

@@ -4,28 +4,35 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 import click
 
 from kyara.cli.console import print_table
+from kyara.cli.decide_apart import apart, distinct, groups_option
 from kyara.cli.decided import as_row, cells, in_words
-from kyara.cli.options import PATH, ModelOptions, report_skipped
+from kyara.cli.deciding import (
+    box_option,
+    json_option,
+    library_option,
+    named,
+    pictures_argument,
+    pictures_or_group,
+    report,
+    say,
+)
+from kyara.cli.options import ModelOptions
 from kyara.errors import printable
 from kyara.files import is_folder
 
 if TYPE_CHECKING:
     from kyara.encode.cache import EmbeddingCache
     from kyara.encode.encoder import Encoder
-    from kyara.library.log import Decision
-    from kyara.library.spoken import Spoken
     from kyara.library.store import Library
     from kyara.types import Box
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 EXAMPLE = """
 \b
@@ -46,58 +53,8 @@ def command() -> None:
     """
 
 
-def _library(function: F) -> F:
-    return click.option(
-        "--library",
-        metavar="FILE",
-        envvar="KYARA_LIBRARY",
-        required=True,
-        type=PATH,
-        help="The library. Or set KYARA_LIBRARY.",
-    )(function)
-
-
-def _json(function: F) -> F:
-    return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(function)
-
-
-def _pictures(function: F) -> F:
-    return click.argument("pictures", nargs=-1, required=True, type=PATH)(function)
-
-
-def _as_box(_context: click.Context, _parameter: click.Parameter, value: str | None) -> Box | None:
-    from kyara.library.figures import parse_box
-
-    if value is None:
-        return None
-    found = None
-    with contextlib.suppress(ValueError):
-        found = parse_box(value)
-    if found is None:
-        raise click.BadParameter("expected LEFT,TOP,RIGHT,BOTTOM in pixels, like 0,10.5,80,120")
-    return found
-
-
-def _box(function: F) -> F:
-    return click.option(
-        "--box",
-        callback=_as_box,
-        metavar="L,T,R,B",
-        help="Only the figure there, in a single picture: left, top, right, bottom in pixels, as "
-        "`kyara identify --json` tells them. Otherwise: every figure.",
-    )(function)
-
-
-def _pictures_or_group(function: F) -> F:
-    """Hands over paths, or the number of a group in their place."""
-    return click.argument("pictures", nargs=-1, type=PATH)(
-        click.option(
-            "--group",
-            metavar="N",
-            type=click.IntRange(min=1),
-            help="In the place of PICTURES: the figures of a group of `kyara group`.",
-        )(function)
-    )
+command.add_command(apart)
+command.add_command(distinct)
 
 
 CONFIRM_EXAMPLE = """
@@ -106,21 +63,24 @@ Examples:
     kyara decide confirm a.png b.png --character Yang_Wenli --library cast.kyara
     kyara decide confirm page.png --box 40,12,210,198 --character Reinhard
     kyara decide confirm --group 3 --character Reinhard
+    kyara decide confirm odd-1.png --character Reinhard --sure
 """
 
 
 @command.command("confirm", epilog=CONFIRM_EXAMPLE)
-@_pictures_or_group
+@pictures_or_group
 @click.option("--character", metavar="NAME", required=True, help="Whom the pictures show.")
 @click.option("--new", is_flag=True, help="A new one, though the name is nearly another's.")
-@_box
-@_library
-@_json
+@click.option("--sure", is_flag=True, help="However odd: `kyara suggest` is not to ask again.")
+@box_option
+@library_option
+@json_option
 def confirm(
     pictures: tuple[Path, ...],
     group: int | None,
     character: str,
     new: bool,
+    sure: bool,
     box: Box | None,
     library: Path,
     as_json: bool,
@@ -134,7 +94,9 @@ def confirm(
     from kyara.library import spoken
     from kyara.library.store import Library
 
-    paths = _named(pictures, box, group)
+    paths = named(pictures, box, group)
+    if sure and group is not None:
+        raise click.UsageError("--sure is about PICTURES, not about a --group")
     if any(map(is_folder, pictures)):
         click.echo(f"kyara: {len(paths)} pictures, all of them {printable(character)}", err=True)
     with Library.open(library, write=True) as opened:
@@ -142,8 +104,8 @@ def confirm(
         if group is not None:
             said = spoken.confirm_group(opened, group, character, new=new)
         else:
-            said = spoken.confirm(opened, paths, character, opening, box=box, new=new)
-    return _report(said, as_json)
+            said = spoken.confirm(opened, paths, character, opening, box=box, new=new, sure=sure)
+    return report(said, as_json)
 
 
 REJECT_EXAMPLE = """
@@ -154,11 +116,11 @@ Example:
 
 
 @command.command("reject", epilog=REJECT_EXAMPLE)
-@_pictures_or_group
+@pictures_or_group
 @click.option("--character", metavar="NAME", required=True, help="Whom they do not show.")
-@_box
-@_library
-@_json
+@box_option
+@library_option
+@json_option
 def reject(
     pictures: tuple[Path, ...],
     group: int | None,
@@ -174,14 +136,14 @@ def reject(
     from kyara.library import spoken
     from kyara.library.store import Library
 
-    paths = _named(pictures, box, group)
+    paths = named(pictures, box, group)
     with Library.open(library, write=True) as opened:
         if group is not None:
             said = spoken.reject_group(opened, group, character)
         else:
             opening = partial(_encoder_and_cache, opened)
             said = spoken.reject(opened, paths, character, opening, box=box)
-    return _report(said, as_json)
+    return report(said, as_json)
 
 
 IGNORE_EXAMPLE = """
@@ -192,10 +154,10 @@ Example:
 
 
 @command.command("ignore", epilog=IGNORE_EXAMPLE)
-@_pictures_or_group
-@_box
-@_library
-@_json
+@pictures_or_group
+@box_option
+@library_option
+@json_option
 def ignore(
     pictures: tuple[Path, ...],
     group: int | None,
@@ -210,13 +172,13 @@ def ignore(
     from kyara.library import spoken
     from kyara.library.store import Library
 
-    paths = _named(pictures, box, group)
+    paths = named(pictures, box, group)
     with Library.open(library, write=True) as opened:
         if group is not None:
             said = spoken.ignore_group(opened, group)
         else:
             said = spoken.ignore(opened, paths, box=box)
-    return _report(said, as_json)
+    return report(said, as_json)
 
 
 RENAME_EXAMPLE = """
@@ -229,34 +191,54 @@ Example:
 @command.command("rename", epilog=RENAME_EXAMPLE)
 @click.argument("old")
 @click.argument("new")
-@_library
-@_json
+@library_option
+@json_option
 def rename(old: str, new: str, library: Path, as_json: bool) -> None:
     """Call the character OLD by the name NEW. Folders that are named OLD still mean it."""
     from kyara.library.store import Library
 
     with Library.open(library, write=True) as opened:
-        _say(opened.decisions.rename(old, new), as_json)
+        say(opened.decisions.rename(old, new), as_json)
 
 
 MERGE_EXAMPLE = """
 \b
-Example:
+Examples:
     kyara decide merge Yang Wen-li --into "Yang Wenli" --library cast.kyara
+    kyara decide merge --group 3 --group 5 --library cast.kyara
 """
 
 
 @command.command("merge", epilog=MERGE_EXAMPLE)
-@click.argument("characters", nargs=-1, required=True)
-@click.option("--into", metavar="NAME", required=True, help="Whose name stays.")
-@_library
-@_json
-def merge(characters: tuple[str, ...], into: str, library: Path, as_json: bool) -> None:
-    """CHARACTERS are the same as another: their references become its."""
+@click.argument("characters", nargs=-1)
+@click.option("--into", metavar="NAME", help="Whose name stays.")
+@groups_option("In the place of CHARACTERS: groups that show one character. Name two or more.")
+@library_option
+@json_option
+def merge(
+    characters: tuple[str, ...],
+    into: str | None,
+    groups: tuple[int, ...],
+    library: Path,
+    as_json: bool,
+) -> None:
+    """CHARACTERS are the same as another: their references become its.
+
+    Groups of `kyara group` become one group, which can be named at once.
+    """
+    from kyara.library import spoken
     from kyara.library.store import Library
 
+    if groups and (characters or into is not None):
+        hint = "kyara decide confirm --group N --character NAME names a group"
+        raise click.UsageError(f"--group stands in the place of CHARACTERS and --into; {hint}")
+    if not groups and (not characters or into is None):
+        raise click.UsageError("name CHARACTERS and --into, or groups: --group N --group M")
     with Library.open(library, write=True) as opened:
-        _say(opened.decisions.merge(characters, into), as_json)
+        if into is None:
+            say(spoken.join_groups(opened, groups), as_json)
+        else:
+            say(opened.decisions.merge(characters, into), as_json)
 
 
 SPLIT_EXAMPLE = """
@@ -268,11 +250,11 @@ Example:
 
 @command.command("split", epilog=SPLIT_EXAMPLE)
 @click.argument("character")
-@_pictures
+@pictures_argument
 @click.option("--into", metavar="NAME", required=True, help="The new character.")
-@_box
-@_library
-@_json
+@box_option
+@library_option
+@json_option
 def split(
     character: str,
     pictures: tuple[Path, ...],
@@ -285,10 +267,10 @@ def split(
     from kyara.library import spoken
     from kyara.library.store import Library
 
-    paths = _named(pictures, box)
+    paths = named(pictures, box)
     with Library.open(library, write=True) as opened:
         said = spoken.split(opened, character, paths, into, box=box)
-    return _report(said, as_json)
+    return report(said, as_json)
 
 
 UNDO_EXAMPLE = """
@@ -301,8 +283,8 @@ Examples:
 
 @command.command("undo", epilog=UNDO_EXAMPLE)
 @click.argument("decision", required=False, type=int)
-@_library
-@_json
+@library_option
+@json_option
 def undo(decision: int | None, library: Path, as_json: bool) -> None:
     """Take back your last decision, or the one with that number in the log.
 
@@ -327,8 +309,8 @@ Examples:
 
 
 @command.command("log", epilog=LOG_EXAMPLE)
-@_library
-@_json
+@library_option
+@json_option
 def log(library: Path, as_json: bool) -> None:
     """Everything that was decided, by you and by folders that were added; nothing is deleted."""
     from kyara.library.store import Library
@@ -343,43 +325,8 @@ def log(library: Path, as_json: bool) -> None:
     print_table(columns, (cells(decision) for decision in decisions))
 
 
-def _named(pictures: Sequence[Path], box: Box | None, group: int | None = None) -> list[Path]:
-    """The pictures that are meant: files, and those in folders; none where a group is."""
-    from kyara.pictures.find import find_pictures
-
-    if group is not None:
-        if pictures or box is not None:
-            raise click.UsageError("--group stands in the place of PICTURES and --box")
-        return []
-    if not pictures:
-        raise click.UsageError("name PICTURES, or a --group")
-    paths = find_pictures(pictures)
-    if box is not None and len(paths) != 1:
-        raise click.UsageError(f"--box is about one picture; {len(paths)} were named")
-    return paths
-
-
 @contextlib.contextmanager
 def _encoder_and_cache(library: Library) -> Iterator[tuple[Encoder, EmbeddingCache | None]]:
     model = ModelOptions()
     with model.cache() as cache:
         yield model.encoder_of(library), cache
-
-
-def _report(spoken: Spoken, as_json: bool) -> int:
-    from kyara.errors import UsageError
-
-    if spoken.decision is not None:
-        _say(spoken.decision, as_json)
-    skipped = [str(error) for error in spoken.failed]
-    code = report_skipped(skipped, spoken.pictures + len(skipped))
-    if spoken.decision is None:
-        raise UsageError("none of the pictures can be used", hint="nothing was decided")
-    return code
-
-
-def _say(decision: Decision, as_json: bool) -> None:
-    if as_json:
-        click.echo(json.dumps(as_row(decision)))
-    else:
-        click.echo(f"Noted as {decision.id}: {in_words(decision.payload)}.")

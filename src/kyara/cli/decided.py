@@ -39,8 +39,13 @@ def in_words(payload: Payload) -> str:
     one = "figure" if any(isinstance(entry, dict) for entry in spoken_of) else "picture"
     pictures = f"{len(spoken_of)} {one}{'' if len(spoken_of) == 1 else 's'}"
     template = _CLAUSES[kind_of(payload)]
-    merged = ", ".join(parts.get("names", ()))
-    return printable(template.format(**parts | {"pictures": pictures, "merged": merged}))
+    groups = [f"a group of {len(group)}" for group in parts.get("groups", ())]
+    words = {
+        "pictures": pictures,
+        "merged": ", ".join(parts.get("names", ())),
+        "sides": ", ".join([*parts.get("names", ()), *groups]),
+    }
+    return printable(template.format(**parts | words))
 
 
 _CLAUSES = {
@@ -51,6 +56,9 @@ _CLAUSES = {
     "forget": "{pictures}: references of nobody",
     "rename": "{old} is called {name}",
     "merge": "{merged} merged into {name}",
+    "apart": "different characters: {sides}",
+    "together": "one character: {sides}",
+    "distinct": "{pictures}: no copies of each other",
     "undo": "an undo",
 }
 

@@ -16,6 +16,8 @@ from kyara.errors import PluginError
 from kyara.identify.gallery import Gallery
 from kyara.identify.judge import Rule
 from kyara.identify.references import EmbeddedReferences, LibraryReferences
+from kyara.library.answers import Answers, read_answers
+from kyara.library.said import Subject
 from kyara.library.store import Library
 from kyara.library.unnamed import Unnamed, keep_groups, read_unnamed
 from kyara.types import Detection, FloatArray, normalised
@@ -149,10 +151,8 @@ def group_library(
     unnamed = read_unnamed(library.database, library.encoder.dimension)
     parts = zip(unnamed.paths, unnamed.digests, unnamed.detections, strict=True)
     figures = [Figure(*part) for part in parts]
-    found = _found(unnamed.embeddings, similarity)
-    numbers = keep_groups(
-        library.database, [[unnamed.subject(n) for n in one.places] for one in found]
-    )
+    found = _joined(_found(unnamed.embeddings, similarity), unnamed, read_answers(library.database))
+    numbers = keep_groups(library.database, [_subjects(one, unnamed) for one in found])
     suggests = None
     if library.decisions.characters():
         named = LibraryReferences(library).embedded(encoder)
@@ -183,6 +183,24 @@ def _found(embeddings: FloatArray, similarity: float) -> list[_Found]:
     return [
         _sorted(order[begin:end], embeddings) for begin, end in itertools.pairwise(starts.tolist())
     ]
+
+
+def _subjects(found: _Found, unnamed: Unnamed) -> list[Subject]:
+    return [unnamed.subject(n) for n in found.places.tolist()]
+
+
+def _joined(found: list[_Found], unnamed: Unnamed, answers: Answers) -> list[_Found]:
+    """The groups, those as one that a person said to be one; the largest first."""
+    joined = answers.joined({n: _subjects(one, unnamed) for n, one in enumerate(found)})
+    if not joined:
+        return found
+    apart = {n for numbers in joined for n in numbers}
+    left = [one for n, one in enumerate(found) if n not in apart]
+    left += [
+        _sorted(np.concatenate([found[n].places for n in numbers]), unnamed.embeddings)
+        for numbers in joined
+    ]
+    return sorted(left, key=lambda one: -len(one.places))
 
 
 def _sorted(places: Indices, embeddings: FloatArray) -> _Found:

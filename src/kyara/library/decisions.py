@@ -10,8 +10,10 @@ from kyara.errors import UsageError
 from kyara.library.database import Database
 from kyara.library.figures import parse_box, said_of_figures
 from kyara.library.log import (
+    Apart,
     Confirm,
     Decision,
+    Distinct,
     Forget,
     Ignore,
     Merge,
@@ -20,6 +22,7 @@ from kyara.library.log import (
     Rename,
     Source,
     Split,
+    Together,
     Undo,
     append,
     entries,
@@ -124,11 +127,19 @@ class Decisions:
         return read_log(self._database)
 
     def confirm(
-        self, pictures: Iterable[bytes | Subject], name: str, source: Source = Source.PERSON
+        self,
+        pictures: Iterable[bytes | Subject],
+        name: str,
+        source: Source = Source.PERSON,
+        *,
+        sure: bool = False,
     ) -> Decision:
         """The pictures show the character of that name, who is made if there is none.
 
         From an import it has no effect on pictures on which a person has said otherwise.
+
+        Args:
+            sure: they are never to be suggested as being out of place.
 
         Raises:
             UsageError: no character can be called so.
@@ -136,7 +147,7 @@ class Decisions:
         named_ones = entries(_subjects(pictures))
 
         def say() -> Payload:
-            return Confirm(named_ones, *named(self._database, name))
+            return Confirm(named_ones, *named(self._database, name), sure)
 
         return self._record(say, source)
 
@@ -199,6 +210,45 @@ class Decisions:
             )
 
         return self._record(say)
+
+    def apart(self, characters: Sequence[str], groups: Sequence[Sequence[Subject]]) -> Decision:
+        """All of these characters, and the figures of these groups, are different characters;
+        it is not to be suggested again that two of them are one.
+
+        Raises:
+            UsageError: there is no such character, or there are fewer than two sides.
+        """
+        spoken_of = tuple(entries(_subjects(group)) for group in groups)
+
+        def say() -> Payload:
+            found = {one.id: one.name for one in map(self.find, characters)}
+            if len(found) + len(spoken_of) < 2:
+                raise UsageError("two different characters or groups are needed")
+            return Apart(tuple(found), tuple(found.values()), spoken_of)
+
+        return self._record(say)
+
+    def together(self, groups: Sequence[Sequence[Subject]]) -> Decision:
+        """The figures of these groups show one character, who has no name yet.
+
+        Raises:
+            UsageError: there are fewer than two.
+        """
+        if len(groups) < 2:
+            raise UsageError("two groups are needed")
+        payload = Together(tuple(entries(_subjects(group)) for group in groups))
+        return self._record(lambda: payload)
+
+    def distinct(self, pictures: Iterable[bytes]) -> Decision:
+        """No two of the pictures are copies of one; it is not to be suggested again.
+
+        Raises:
+            UsageError: there are fewer than two.
+        """
+        payload = Distinct(entries(_subjects(pictures)))
+        if len(payload.pictures) < 2:
+            raise UsageError("two different pictures are needed")
+        return self._record(lambda: payload)
 
     def split(self, name: str, pictures: Iterable[bytes | Subject], into: str) -> Decision:
         """Some pictures of the character show another, who is new.

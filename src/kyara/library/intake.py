@@ -184,6 +184,7 @@ class Intake:
         said = self._library.said(known)
         if known == digest:
             return
+        self._database.run("INSERT OR REPLACE INTO same_pixels VALUES (?, ?)", (digest, known))
         source, pictures = Source.PERSON if said.by_person else Source.IMPORT, (digest.hex(),)
         for name in sorted(said.rejected):
             payload = Reject(pictures, *named(self._database, name))

@@ -20,8 +20,10 @@ from kyara.library.said import Subject
 from kyara.types import Box
 
 __all__ = [
+    "Apart",
     "Confirm",
     "Decision",
+    "Distinct",
     "Figure",
     "Forget",
     "Ignore",
@@ -31,12 +33,14 @@ __all__ = [
     "Rename",
     "Source",
     "Split",
+    "Together",
     "Undo",
     "append",
     "entries",
     "kind_of",
     "next_id",
     "read_log",
+    "subjects_of",
 ]
 
 
@@ -72,12 +76,17 @@ class _OfPictures(Payload, frozen=True):
     @property
     def subjects(self) -> list[Subject]:
         """The same, as everything but the log has it."""
-        return [
-            Subject(bytes.fromhex(entry))
-            if isinstance(entry, str)
-            else Subject(bytes.fromhex(entry.picture), Box(*entry.box))
-            for entry in self.pictures
-        ]
+        return subjects_of(self.pictures)
+
+
+def subjects_of(spoken_of: Iterable[str | Figure]) -> list[Subject]:
+    """What a payload speaks of; the inverse of `entries`."""
+    return [
+        Subject(bytes.fromhex(entry))
+        if isinstance(entry, str)
+        else Subject(bytes.fromhex(entry.picture), Box(*entry.box))
+        for entry in spoken_of
+    ]
 
 
 def entries(subjects: Iterable[Subject]) -> tuple[str | Figure, ...]:
@@ -90,11 +99,13 @@ def entries(subjects: Iterable[Subject]) -> tuple[str | Figure, ...]:
     )
 
 
-class Confirm(_OfPictures, frozen=True):
+class Confirm(_OfPictures, frozen=True, omit_defaults=True):
     """The pictures show this character, who is new if nobody has the id yet."""
 
     character: int
     name: str
+    sure: bool = False
+    """However odd they look among the others: that is not to be asked again."""
 
 
 class Reject(_OfPictures, frozen=True):
@@ -137,13 +148,43 @@ class Merge(Payload, frozen=True):
     name: str
 
 
+class Apart(Payload, frozen=True):
+    """All of these characters, and groups of figures, are different ones."""
+
+    characters: tuple[int, ...]
+    names: tuple[str, ...]
+    groups: tuple[tuple[str | Figure, ...], ...]
+
+
+class Together(Payload, frozen=True):
+    """These groups of figures show one character, who has no name yet."""
+
+    groups: tuple[tuple[str | Figure, ...], ...]
+
+
+class Distinct(_OfPictures, frozen=True):
+    """No two of the pictures are copies of one."""
+
+
 class Undo(Payload, frozen=True):
     """The decision that the row names in `undoes` does not hold."""
 
 
 _KINDS: dict[str, type[Payload]] = {
     kind.__name__.lower(): kind
-    for kind in (Confirm, Reject, Split, Ignore, Forget, Rename, Merge, Undo)
+    for kind in (
+        Confirm,
+        Reject,
+        Split,
+        Ignore,
+        Forget,
+        Rename,
+        Merge,
+        Apart,
+        Together,
+        Distinct,
+        Undo,
+    )
 }
 
 
@@ -170,7 +211,7 @@ class Decision:
 
     @property
     def kind(self) -> str:
-        """`confirm`, `reject`, `rename`, `merge`, `split`, `ignore`, `forget` or `undo`."""
+        """The word for it in the log: `confirm`, `reject`, and so on."""
         return kind_of(self.payload)
 
 

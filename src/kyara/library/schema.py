@@ -147,7 +147,30 @@ _PIXELS = (
     "CREATE INDEX pixels_by_pixels ON pixels (pixels)",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _SEVERAL_FIGURES, _GROUPS, _PIXELS)
+_ANSWERS = (
+    # What a person answered to suggestions; derived from the decisions as `said` is.
+    """CREATE TABLE sure (
+    digest BLOB NOT NULL, box TEXT NOT NULL,
+    character INTEGER NOT NULL REFERENCES characters (id) ON DELETE CASCADE,
+    decision INTEGER NOT NULL REFERENCES decisions (id), PRIMARY KEY (digest, box, character)
+) WITHOUT ROWID""",
+    """CREATE TABLE sides (
+    decision INTEGER NOT NULL REFERENCES decisions (id),
+    kind TEXT NOT NULL CHECK (kind IN ('apart', 'together', 'distinct')),
+    side INTEGER NOT NULL, character INTEGER REFERENCES characters (id) ON DELETE CASCADE,
+    digest BLOB, box TEXT, CHECK ((character IS NULL) = (digest IS NOT NULL AND box IS NOT NULL))
+)""",
+    # A file with a tag in it that another had not: the same picture, as far as answers go.
+    """CREATE TABLE same_pixels (
+    digest BLOB PRIMARY KEY CHECK (length(digest) = 32), known BLOB NOT NULL
+) WITHOUT ROWID""",
+    # What near-duplicates are told by, once their files were opened.
+    """CREATE TABLE hashes (
+    digest BLOB PRIMARY KEY CHECK (length(digest) = 32), hash BLOB NOT NULL
+) WITHOUT ROWID""",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _SEVERAL_FIGURES, _GROUPS, _PIXELS, _ANSWERS)
 """What leads from each version to the next; from nothing to version 1 is the first."""
 
 VERSION = len(MIGRATIONS)

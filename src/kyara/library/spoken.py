@@ -20,11 +20,14 @@ from kyara.types import Box, Detection, Progress, silent
 
 __all__ = [
     "Spoken",
+    "apart",
     "confirm",
     "confirm_group",
+    "distinct",
     "figure_at",
     "ignore",
     "ignore_group",
+    "join_groups",
     "reject",
     "reject_group",
     "split",
@@ -54,6 +57,7 @@ def confirm(
     *,
     box: Box | None = None,
     new: bool = False,
+    sure: bool = False,
     progress: Progress = silent,
 ) -> Spoken:
     """The pictures show the character, or the figure in `box` does. Those that are not in the
@@ -62,6 +66,7 @@ def confirm(
     Args:
         opening: opens the library's encoder, if there is something to embed.
         new: also where the name is new and nearly that of another.
+        sure: they are never to be suggested as being out of place.
 
     Raises:
         UsageError: nobody can be called so, another is probably meant, there is no figure in that
@@ -77,7 +82,10 @@ def confirm(
         for path, digest in learned.digests.items():
             _check_single(library, digest, path)
     return _say(
-        library, learned, box, lambda subjects: library.decisions.confirm(subjects, character)
+        library,
+        learned,
+        box,
+        lambda subjects: library.decisions.confirm(subjects, character, sure=sure),
     )
 
 
@@ -126,6 +134,64 @@ def ignore_group(library: Library, number: int) -> Spoken:
     """
     open_ones = _nameless(library, number)
     return Spoken(library.decisions.ignore(open_ones), len(open_ones), ())
+
+
+def apart(library: Library, characters: Sequence[str], groups: Sequence[int]) -> Decision:
+    """All of these characters, and the figures of these groups, are different characters.
+
+    Raises:
+        UsageError: there is no such character or group, a group has a name, or there are fewer
+            than two.
+        OutputError: the library was opened for reading only.
+    """
+    sides = _sides(library, groups)
+    decision = library.decisions.apart(characters, sides)
+    _remember(library, sides)
+    return decision
+
+
+def join_groups(library: Library, groups: Sequence[int]) -> Decision:
+    """The figures of these groups show one character, who has no name yet: they are one group.
+
+    Raises:
+        UsageError: there is no such group, one has a name, or there are fewer than two.
+        OutputError: the library was opened for reading only.
+    """
+    sides = _sides(library, groups)
+    decision = library.decisions.together(sides)
+    _remember(library, sides)
+    return decision
+
+
+def distinct(library: Library, paths: Sequence[Path]) -> Spoken:
+    """No two of the pictures are copies of one. They need not be in the library.
+
+    Raises:
+        UsageError: there are fewer than two different ones.
+        OutputError: the library was opened for reading only.
+    """
+    learned = digests_at(library, paths)
+    if len(set(learned.digests.values())) < 2:
+        return Spoken(None, 0, tuple(learned.failed))
+    decision = library.decisions.distinct(learned.digests.values())
+    remember_pixels(library.database, learned.digests)
+    return Spoken(decision, len(learned.digests), tuple(learned.failed))
+
+
+def _sides(library: Library, groups: Sequence[int]) -> list[list[Subject]]:
+    """The figures of groups, each once: of those that were said to be one, one has them."""
+    sides = [_nameless(library, number) for number in dict.fromkeys(groups)]
+    return [side for n, side in enumerate(sides) if side not in sides[:n]]
+
+
+_REMEMBERED = 20
+"""Of a group so many pictures are known again by their pixels: one is enough, and each is read."""
+
+
+def _remember(library: Library, sides: Sequence[Sequence[Subject]]) -> None:
+    digests = {one.digest for side in sides for one in side[:_REMEMBERED]}
+    places = {path: digest for digest in digests for path in library.paths_of(digest)[:1]}
+    remember_pixels(library.database, places)
 
 
 def _nameless(library: Library, number: int) -> list[Subject]:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from kyara.errors import DataError, UsageError
+from kyara.library.answers import read_answers
 from kyara.library.database import Database
 from kyara.library.figures import as_text, of_detector, parse_box, said_of_figures
 from kyara.library.referred import SHOWN, singled_out, vectors_of
@@ -154,16 +155,18 @@ def _inherited(
 
 
 def members(database: Database, number: int) -> list[Subject]:
-    """The figures in the group of that number.
+    """The figures in the group of that number, and in those that were said to be the same.
 
     Raises:
         UsageError: there is no such group.
     """
-    rows = database.rows(
-        "SELECT digest, box FROM grouped WHERE number = ? ORDER BY digest, box", (number,)
-    )
-    if not rows:
+    groups: dict[int, list[Subject]] = {}
+    for digest, box, of in database.rows("SELECT digest, box, number FROM grouped ORDER BY 1, 2"):
+        groups.setdefault(of, []).append(Subject(bytes(digest), parse_box(box)))
+    if number not in groups:
         raise UsageError(
             f"there is no group {number}", where=database.path, hint="kyara group lists them"
         )
-    return [Subject(bytes(digest), parse_box(box)) for digest, box in rows]
+    joined = read_answers(database).joined(groups)
+    numbers = next((one for one in joined if number in one), [number])
+    return [subject for one in numbers for subject in groups[one]]

@@ -1,8 +1,8 @@
 """What the log of decisions comes to: who is said to be in which picture, and which figure it is.
 
-The tables `characters`, `aliases`, `said` and `rejections` hold it. Every new decision is
-applied to them as it is written; `rebuild` makes them anew from the log, by the same code.
-A person outranks an import, an import outranks a model, and a later word of the same rank
+The tables `characters`, `aliases`, `said`, `rejections`, `sure` and `sides` hold it. Every new
+decision is applied to them as it is written; `rebuild` makes them anew from the log, by the same
+code. A person outranks an import, an import outranks a model, and a later word of the same rank
 outranks an earlier one. A word about every figure in a picture takes the place of earlier ones
 about single figures; a word about one figure leaves the others as they are.
 """
@@ -15,8 +15,10 @@ from kyara.errors import UsageError
 from kyara.library.database import Database
 from kyara.library.figures import EVERY, as_text, same_figure
 from kyara.library.log import (
+    Apart,
     Confirm,
     Decision,
+    Distinct,
     Forget,
     Ignore,
     Merge,
@@ -24,14 +26,16 @@ from kyara.library.log import (
     Rename,
     Source,
     Split,
+    Together,
     read_log,
+    subjects_of,
 )
 from kyara.library.said import NOTHING, Said, Subject
 from kyara.names import as_name, is_text
 
 __all__ = ["DERIVED", "apply", "find_character", "rebuild", "said_of"]
 
-DERIVED = ("said", "rejections", "aliases", "characters")
+DERIVED = ("said", "rejections", "sure", "sides", "aliases", "characters")
 """The tables that `rebuild` makes, in an order in which they can be emptied."""
 
 
@@ -104,10 +108,7 @@ def apply(database: Database, decision: Decision) -> None:
         _ensure(database, payload.character, payload.name)
     match payload:
         case Confirm() | Split():
-            subjects = payload.subjects
-            if decision.source is Source.IMPORT:
-                subjects = _left_open(database, subjects, payload.character)
-            _say(database, decision, subjects, payload.character)
+            _name(database, decision, payload)
         case Reject():
             _reject(database, decision, payload.subjects, payload.character)
         case Ignore() | Forget():
@@ -119,6 +120,8 @@ def apply(database: Database, decision: Decision) -> None:
         case Merge():
             for other in payload.merged:
                 _merge(database, other, payload.character)
+        case Apart() | Together() | Distinct():
+            _take_sides(database, decision, payload)
 
 
 def _ensure(database: Database, character: int, name: str) -> None:
@@ -149,6 +152,18 @@ def _left_open(database: Database, subjects: Iterable[Subject], character: int) 
         )
         is None
     ]
+
+
+def _name(database: Database, decision: Decision, payload: Confirm | Split) -> None:
+    subjects, character = payload.subjects, payload.character
+    if decision.source is Source.IMPORT:
+        subjects = _left_open(database, subjects, character)
+    _say(database, decision, subjects, character)
+    if isinstance(payload, Confirm) and payload.sure:
+        database.run_many(
+            "INSERT OR REPLACE INTO sure (digest, box, character, decision) VALUES (?, ?, ?, ?)",
+            ((one.digest, as_text(one.box), character, decision.id) for one in subjects),
+        )
 
 
 def _say(
@@ -191,6 +206,32 @@ def _reject(
     )
 
 
+def _take_sides(
+    database: Database, decision: Decision, payload: Apart | Together | Distinct
+) -> None:
+    """Write down what stands on each side of a decision: a character, or figures."""
+    sides: list[int | list[Subject]] = []
+    if isinstance(payload, Distinct):
+        sides += [[subject] for subject in payload.subjects]
+    else:
+        sides += [subjects_of(group) for group in payload.groups]
+    if isinstance(payload, Apart):
+        for character, name in zip(payload.characters, payload.names, strict=True):
+            _ensure(database, character, name)
+        sides += payload.characters
+    statement = (
+        "INSERT INTO sides (decision, kind, side, character, digest, box) VALUES (?, ?, ?, ?, ?, ?)"
+    )
+    for number, side in enumerate(sides):
+        head = (decision.id, decision.kind, number)
+        if isinstance(side, int):
+            database.run(statement, (*head, side, None, None))
+        else:
+            database.run_many(
+                statement, ((*head, None, one.digest, as_text(one.box)) for one in side)
+            )
+
+
 def _covered(
     database: Database, table: str, subjects: Iterable[Subject]
 ) -> list[tuple[bytes, str]]:
@@ -220,7 +261,8 @@ def _merge(database: Database, other: int, character: int) -> None:
     if row is None or other == character:
         return
     database.run("UPDATE said SET character = ? WHERE character = ?", (character, other))
-    for table in ("rejections", "aliases"):
+    database.run("UPDATE sides SET character = ? WHERE character = ?", (character, other))
+    for table in ("rejections", "sure", "aliases"):
         database.run(
             f"UPDATE OR REPLACE {table} SET character = ? WHERE character = ?", (character, other)
         )
