@@ -13,7 +13,6 @@ import click
 
 from kyara.cli.console import print_table
 from kyara.cli.decide_apart import apart, distinct, groups_option
-from kyara.cli.decided import as_row, cells, in_words
 from kyara.cli.deciding import (
     box_option,
     json_option,
@@ -27,6 +26,7 @@ from kyara.cli.deciding import (
 from kyara.cli.options import ModelOptions
 from kyara.errors import printable
 from kyara.files import is_folder
+from kyara.results.decided import as_row, cells, in_words
 
 if TYPE_CHECKING:
     from kyara.encode.cache import EmbeddingCache

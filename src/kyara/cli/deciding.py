@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from kyara.cli.decided import as_row, in_words
 from kyara.cli.options import PATH, report_skipped
+from kyara.results.decided import as_row, in_words
 
 if TYPE_CHECKING:
     from kyara.library.log import Decision

@@ -23,6 +23,8 @@ COMMANDS = {
     "undo": "Put everything back as it was before a sort.",
     "library": "Remember pictures, characters and decisions in one file.",
     "decide": "Say who is in a picture, and take it back.",
+    "review": "Name, confirm and correct in the browser.",
+    "serve": "Let other programs ask a library over HTTP.",
     "detect": "Find the figures in pictures.",
     "embed": "Write the embeddings of pictures to a file.",
     "plugins": "List the models that there are.",

@@ -34,7 +34,30 @@ from kyara.library.verdicts import apply, find_character, rebuild, said_of
 from kyara.names import as_name, check_character, is_text, nearly
 from kyara.types import Detection
 
-__all__ = ["Character", "Decisions", "check_character_name", "named", "record"]
+__all__ = [
+    "Character",
+    "Decisions",
+    "NearlyNamedError",
+    "check_character_name",
+    "named",
+    "record",
+]
+
+
+class NearlyNamedError(UsageError):
+    """A name is new, and nearly that of another, who is probably meant.
+
+    Attributes:
+        meant: the name of that one.
+    """
+
+    def __init__(self, name: str, meant: str, where: Path) -> None:
+        super().__init__(
+            f"there is no character {name!r}; did you mean {meant!r}?",
+            where=where,
+            hint="--new makes a new one of that name",
+        )
+        self.meant = meant
 
 
 @dataclass(frozen=True)
@@ -110,17 +133,13 @@ class Decisions:
         """Nothing, if there is a character of that name, or none that is called nearly so.
 
         Raises:
-            UsageError: another is probably meant.
+            NearlyNamedError: another is probably meant.
         """
         if find_character(self._database, name) is not None:
             return
         meant = nearly(as_name(name), (one.name for one in self.characters()))
         if meant is not None:
-            raise UsageError(
-                f"there is no character {name!r}; did you mean {meant!r}?",
-                where=self._database.path,
-                hint="--new makes a new one of that name",
-            )
+            raise NearlyNamedError(name, meant, self._database.path)
 
     def log(self) -> list[Decision]:
         """Everything that was ever decided, in order."""

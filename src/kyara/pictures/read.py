@@ -101,18 +101,19 @@ class StoredSize:
         return size[::-1] if self.orientation in _SWAPS_SIDES else size
 
 
-def measure(path: str | os.PathLike[str]) -> StoredSize:
-    """The stored size of the picture at `path`, from its header.
+def measure(picture: str | os.PathLike[str] | bytes) -> StoredSize:
+    """The stored size of a picture, at a path or a file's content, from its header.
 
     Raises:
         PictureError: it cannot be read, or is not a picture.
     """
     _prepare_pillow()
+    path = None if isinstance(picture, bytes) else picture
     try:
-        with open_regular(path) as stream:
-            head = stream.read(30)
-        _refuse_canvas(head, path)
-        with open_regular(path) as stream, _opened(stream) as opened:
+        with io.BytesIO(picture) if isinstance(picture, bytes) else open_regular(picture) as stream:
+            _refuse_canvas(stream.read(30), path)
+            stream.seek(0)
+            opened = _opened(stream)
             if opened.format in _PROGRAMS:
                 raise UnidentifiedImageError
             orientation = _orientation(opened)

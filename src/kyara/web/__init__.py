@@ -1,0 +1,1 @@
+"""The review page and the HTTP API. Needs the extra `web`."""

@@ -1,0 +1,367 @@
+"""What travels through the API, in both directions."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Union
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from kyara.errors import UsageError
+from kyara.library.said import Said, Subject
+from kyara.types import Box
+
+__all__ = [
+    "Asked",
+    "Candidate",
+    "Change",
+    "Character",
+    "CharacterPage",
+    "Characters",
+    "Compared",
+    "Confirm",
+    "Decided",
+    "Figure",
+    "Found",
+    "Group",
+    "GroupPage",
+    "Grouping",
+    "Groups",
+    "Identified",
+    "Ignore",
+    "Log",
+    "Merge",
+    "Near",
+    "Picture",
+    "PictureItem",
+    "Pictures",
+    "Queue",
+    "QueueItem",
+    "Reference",
+    "Reject",
+    "Rename",
+    "Session",
+    "Similar",
+    "SimilarFigure",
+    "Split",
+    "Undo",
+    "figure_of",
+]
+
+Probability = Annotated[float, Field(ge=0, le=1)]
+Edges = tuple[float, float, float, float]
+Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$", description="SHA-256 of the picture")]
+Name = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class _Shape(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Figure(_Shape):
+    """A figure of the library: the picture that it is in, and its box in pixels of the upright
+    picture (left, top, right, bottom); without a box, the whole picture."""
+
+    picture: Digest
+    box: Edges | None = None
+
+    @property
+    def subject(self) -> Subject:
+        """The same, as the library has it.
+
+        Raises:
+            UsageError: the box is none.
+        """
+        try:
+            box = None if self.box is None else Box(*self.box)
+        except ValueError as error:
+            raise UsageError(str(error)) from error
+        return Subject(bytes.fromhex(self.picture), box)
+
+
+def figure_of(subject: Subject) -> Figure:
+    """A subject for JSON."""
+    box = None if subject.box is None else subject.box.as_tuple()
+    return Figure(picture=subject.digest.hex(), box=box)
+
+
+class Session(_Shape):
+    """What a client needs first: the token for changes, and how things stand."""
+
+    csrf: str
+    version: str
+    library: str
+    model: Literal["loading", "ready", "failed"]
+    problem: str | None = None
+    pictures: int
+    characters: int
+    references: int
+    groups: int
+
+
+class Character(_Shape):
+    """A character, by an id that never means another."""
+
+    id: int
+    name: str
+    references: int
+    cover: Figure | None = None
+
+
+class Characters(_Shape):
+    """All characters, by name."""
+
+    characters: list[Character]
+
+
+class Reference(_Shape):
+    """A figure that is known to show a character."""
+
+    figure: Figure
+    by_person: bool
+    decision: int
+
+
+class CharacterPage(_Shape):
+    """A character with some of its references."""
+
+    character: Character
+    references: list[Reference]
+
+
+class Group(_Shape):
+    """Figures without a name that seem to show one character."""
+
+    number: int
+    figures: int
+    sample: list[Figure]
+
+
+class Groups(_Shape):
+    """Some of the groups, the largest first, and how many there are."""
+
+    total: int
+    groups: list[Group]
+
+
+class GroupPage(_Shape):
+    """A group with some of its figures."""
+
+    number: int
+    total: int
+    figures: list[Figure]
+
+
+class Grouping(_Shape):
+    """How the search for groups stands."""
+
+    running: bool
+    problem: str | None = None
+
+
+class Near(_Shape):
+    """A reference, and how alike it is."""
+
+    figure: Figure
+    score: float
+
+
+class Candidate(_Shape):
+    """A character that a figure may show, with the references that say so."""
+
+    character: str
+    score: float
+    probability: Probability | None = None
+    nearest: list[Near] = []
+
+
+class Verdict(_Shape):
+    """What was said of a figure."""
+
+    character: str | None = None
+    rejected: list[str] = []
+    ignored: bool = False
+    by_person: bool = False
+
+    @classmethod
+    def of(cls, said: Said) -> Verdict:
+        """The same for JSON."""
+        return cls(
+            character=said.character,
+            rejected=sorted(said.rejected),
+            ignored=said.ignored,
+            by_person=said.by_person,
+        )
+
+
+class Found(_Shape):
+    """A figure in a picture and who it is: a name, `unknown`, or null if nothing was judged."""
+
+    box: Edges
+    kind: Literal["head", "figure", "whole"]
+    character: str | None = None
+    candidates: list[Candidate] = []
+    said: Verdict = Verdict()
+
+
+class Identified(_Shape):
+    """Who is in a picture that was sent."""
+
+    name: str
+    width: int | None = None
+    height: int | None = None
+    figures: list[Found] = []
+    error: str | None = None
+
+
+class Asked(_Shape):
+    """The answers for all pictures that were sent."""
+
+    pictures: list[Identified]
+
+
+class Compared(_Shape):
+    """Do two pictures show the same character?"""
+
+    score: float
+    probability: Probability | None = None
+    same: bool | None = None
+
+
+class Decided(_Shape):
+    """A decision, as the log has it; `payload` depends on its kind."""
+
+    id: int
+    time: str
+    source: Literal["person", "import", "model"]
+    kind: str
+    words: str
+    stands: bool
+    undoes: int | None = None
+    payload: dict[str, Any] = {}
+
+
+class Log(_Shape):
+    """Decisions, the latest first."""
+
+    total: int
+    decisions: list[Decided]
+
+
+class PictureItem(_Shape):
+    """A picture in a list."""
+
+    picture: Digest
+    name: str
+
+
+class Pictures(_Shape):
+    """Some of the pictures, by name, and how many there are."""
+
+    total: int
+    pictures: list[PictureItem]
+
+
+class Picture(_Shape):
+    """A picture of the library: its figures, who they are and why, and what was decided."""
+
+    picture: Digest
+    name: str
+    width: int | None = None
+    height: int | None = None
+    gone: bool
+    figures: list[Found]
+    history: list[Decided]
+
+
+class QueueItem(_Shape):
+    """A figure without a name, and who it may be."""
+
+    figure: Figure
+    name: str
+    found: Found
+
+
+class Queue(_Shape):
+    """Figures without a name, the most doubtful answers first."""
+
+    total: int
+    items: list[QueueItem]
+
+
+class SimilarFigure(_Shape):
+    """A figure like another; the name of the character, if it has one."""
+
+    figure: Figure
+    score: float
+    character: str | None = None
+
+
+class Similar(_Shape):
+    """Figures like another, the most alike first."""
+
+    figures: list[SimilarFigure]
+
+
+class Confirm(_Shape):
+    """These figures, or those of a group that have no name yet, show the character."""
+
+    kind: Literal["confirm"]
+    character: Name
+    figures: list[Figure] = []
+    group: int | None = None
+    new: bool = Field(False, description="also where the name is nearly another's")
+
+
+class Reject(_Shape):
+    """These figures, or those of a group, do not show the character."""
+
+    kind: Literal["reject"]
+    character: Name
+    figures: list[Figure] = []
+    group: int | None = None
+
+
+class Ignore(_Shape):
+    """These figures, or those of a group, are to be left alone."""
+
+    kind: Literal["ignore"]
+    figures: list[Figure] = []
+    group: int | None = None
+
+
+class Rename(_Shape):
+    """The character gets another name."""
+
+    kind: Literal["rename"]
+    character: Name
+    name: Name
+
+
+class Merge(_Shape):
+    """The characters are the same as another."""
+
+    kind: Literal["merge"]
+    characters: list[Name] = Field(min_length=1)
+    into: Name
+
+
+class Split(_Shape):
+    """Some references of a character show another, who is new."""
+
+    kind: Literal["split"]
+    character: Name
+    figures: list[Figure] = Field(min_length=1)
+    into: Name
+
+
+Change = Annotated[
+    Union[Confirm, Reject, Ignore, Rename, Merge, Split],  # noqa: UP007 (pydantic reads it)
+    Field(discriminator="kind"),
+]
+"""What can be said."""
+
+
+class Undo(_Shape):
+    """Take back a decision; by default the last that stands."""
+
+    decision: int | None = None
