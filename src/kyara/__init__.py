@@ -16,7 +16,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from kyara.cluster.heap import Figure, Group, Grouped, Perhaps
+    from kyara.cluster.heap import Figure, Group, Grouped
+    from kyara.cluster.perhaps import Perhaps
     from kyara.encode.pipeline import EmbeddedPicture
     from kyara.errors import KyaraError
     from kyara.identify.answer import Answer
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from kyara.model import Identifier, Library, Model, sort
     from kyara.plugins.discover import open_encoder
     from kyara.sorting import SortResult
+    from kyara.suggest.ask import Suggested
+    from kyara.suggest.kinds import Kind, Side, Suggestion
     from kyara.types import Box, Detection, Match, Verification
 
 # ONNX Runtime reads this when it is imported, by whomever: Kyara, a plugin's code, a process that
@@ -42,13 +45,17 @@ _HOME = {
     "Grouped": "kyara.cluster.heap",
     "Identifier": "kyara.model",
     "Judge": "kyara.identify.judge",
+    "Kind": "kyara.suggest.kinds",
     "KyaraError": "kyara.errors",
     "Library": "kyara.model",
     "Match": "kyara.types",
     "Model": "kyara.model",
-    "Perhaps": "kyara.cluster.heap",
+    "Perhaps": "kyara.cluster.perhaps",
     "Rule": "kyara.identify.judge",
+    "Side": "kyara.suggest.kinds",
     "SortResult": "kyara.sorting",
+    "Suggested": "kyara.suggest.ask",
+    "Suggestion": "kyara.suggest.kinds",
     "Verification": "kyara.types",
     "choose_judge": "kyara.identify.default",
     "open_encoder": "kyara.plugins.discover",
@@ -65,13 +72,17 @@ __all__ = [
     "Grouped",
     "Identifier",
     "Judge",
+    "Kind",
     "KyaraError",
     "Library",
     "Match",
     "Model",
     "Perhaps",
     "Rule",
+    "Side",
     "SortResult",
+    "Suggested",
+    "Suggestion",
     "Verification",
     "choose_judge",
     "open_encoder",

@@ -19,6 +19,7 @@ COMMANDS = {
     "identify": "Who is drawn in these pictures?",
     "sort": "Sort a folder of pictures by character.",
     "group": "Who is in a heap of pictures that have no names?",
+    "suggest": "What is best asked next: who is one, who is out of place?",
     "apply": "Carry out a plan that `kyara sort --plan` wrote.",
     "undo": "Put everything back as it was before a sort.",
     "library": "Remember pictures, characters and decisions in one file.",

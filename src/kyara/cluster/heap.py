@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 
 from kyara.cluster.grouping import ALONE, Indices, group_figures
+from kyara.cluster.perhaps import NamedCharacters, Perhaps
 from kyara.encode.encoder import Encoder
 from kyara.encode.pipeline import EmbeddedPicture
 from kyara.errors import PluginError
-from kyara.identify.gallery import Gallery
 from kyara.identify.judge import Rule
-from kyara.identify.references import EmbeddedReferences, LibraryReferences
+from kyara.identify.references import LibraryReferences
 from kyara.library.answers import Answers, read_answers
 from kyara.library.said import Subject
 from kyara.library.store import Library
@@ -32,9 +32,6 @@ __all__ = [
     "similarity_of",
 ]
 
-_LIKELY = 0.5
-"""From which probability on it is asked whether a group is a named character."""
-
 
 @dataclass(frozen=True)
 class Figure:
@@ -48,18 +45,6 @@ class Figure:
     digest: bytes
     detection: Detection
     typical: float = 0.0
-
-
-@dataclass(frozen=True)
-class Perhaps:
-    """A character that a group may show.
-
-    Attributes:
-        probability: of what the figures of the group score on the mean.
-    """
-
-    character: str
-    probability: float
 
 
 @dataclass(frozen=True)
@@ -156,12 +141,12 @@ def group_library(
     suggests = None
     if library.decisions.characters():
         named = LibraryReferences(library).embedded(encoder)
-        suggests = _Suggests.of(unnamed, named, rule)
+        suggests = NamedCharacters.of(unnamed, named, rule)
     groups = (
         Group(
             number,
             _figures(figures, one),
-            None if suggests is None else suggests.character(one.places),
+            None if suggests is None else suggests.likely(one.places),
         )
         for number, one in zip(numbers, found, strict=True)
     )
@@ -218,38 +203,3 @@ def _figures(figures: Sequence[Figure], found: _Found) -> tuple[Figure, ...]:
 def _alone(figures: Sequence[Figure], found: Sequence[_Found]) -> tuple[Figure, ...]:
     grouped = {n for one in found for n in one.places.tolist()}
     return tuple(figure for n, figure in enumerate(figures) if n not in grouped)
-
-
-@dataclass(frozen=True, eq=False)
-class _Suggests:
-    """Whether a group is a named character.
-
-    Attributes:
-        scores: of each figure against each character, shape (n, c).
-        unnamed: the figures.
-    """
-
-    scores: FloatArray
-    unnamed: Unnamed
-    gallery: Gallery
-    rule: Rule
-
-    @classmethod
-    def of(cls, unnamed: Unnamed, named: EmbeddedReferences, rule: Rule) -> _Suggests:
-        fitted = named.fit(rule)
-        return cls(
-            fitted.judge.scores(unnamed.embeddings, named.gallery), unnamed, named.gallery, fitted
-        )
-
-    def character(self, places: Indices) -> Perhaps | None:
-        """Whom these figures, of one group, probably show: nobody whom one of them was said not
-        to show."""
-        refused = {name for n in places.tolist() for name in self.unnamed.said[n].rejected}
-        mean = self.scores[places].mean(axis=0)
-        mean[[name in refused for name in self.gallery.characters]] = -np.inf
-        best = int(mean.argmax())
-        count = int(self.gallery.counts[best])
-        probability = self.rule.judge.probability(float(mean[best]), count)
-        if not np.isfinite(mean[best]) or probability is None or probability < _LIKELY:
-            return None
-        return Perhaps(self.gallery.characters[best], probability)

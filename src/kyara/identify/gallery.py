@@ -163,6 +163,11 @@ class Gallery:
     def without_copies(self) -> Gallery:
         """The gallery with each picture once for each character: copies that were saved again or
         made smaller say nothing new, and would count as if they did."""
+        kept = self.rows_without_copies()
+        return self if len(kept) == len(self.embeddings) else self.only(kept)
+
+    def rows_without_copies(self) -> Indices:
+        """Which references `without_copies` keeps, ascending (r,)."""
         kept = np.ones(len(self.embeddings), dtype=bool)
         for start, count in zip(self.starts.tolist(), self.counts.tolist(), strict=True):
             if 1 < count <= _MANY:
@@ -170,7 +175,7 @@ class Gallery:
                 alike = np.tril(own @ own.T >= COPY, k=-1)
                 for row in np.flatnonzero(alike.any(axis=1)).tolist():
                     kept[start + row] = not (alike[row] & kept[start : start + count]).any()
-        return self if kept.all() else self.only(np.flatnonzero(kept))
+        return np.flatnonzero(kept)
 
     def require(self, encoder: str) -> None:
         """Let nothing but embeddings of one encoder meet.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -64,17 +64,21 @@ class References:
 
     def only(self, which: Depicted) -> References:
         """Those that were kept, and why the others were not."""
-        rows = which.kept.tolist()
+        several = tuple(self._several(group.tolist(), taken) for group, taken in which.several)
+        return replace(self.rows(which.kept), several=several)
+
+    def rows(self, kept: NDArray[np.intp]) -> References:
+        """Some of them, ascending (r,)."""
+        rows = kept.tolist()
         return References(
             tuple(self.characters[n] for n in rows),
             tuple(self.digests[n] for n in rows),
             tuple(self.paths[n] for n in rows),
             tuple(self.names[n] for n in rows),
-            self.boxes[which.kept],
+            self.boxes[kept],
             tuple(self.kinds[n] for n in rows),
             tuple(self.scores[n] for n in rows),
-            self.embeddings[which.kept],
-            tuple(self._several(group.tolist(), taken) for group, taken in which.several),
+            self.embeddings[kept],
         )
 
     def _several(self, rows: Sequence[int], taken: int | None) -> SeveralFigures:

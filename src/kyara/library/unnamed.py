@@ -21,7 +21,7 @@ from kyara.library.referred import SHOWN, singled_out, vectors_of
 from kyara.library.said import NOTHING, Said, Subject
 from kyara.types import Box, Detection, FloatArray, as_embeddings
 
-__all__ = ["Unnamed", "keep_groups", "members", "read_unnamed"]
+__all__ = ["Unnamed", "keep_groups", "members", "read_grouped", "read_unnamed"]
 
 _ROWS = 4096
 
@@ -116,10 +116,7 @@ def keep_groups(database: Database, groups: Sequence[Sequence[Subject]]) -> list
     claim a number, that which comes first has it. Numbers that are free are not given again.
     """
     with database.writing():
-        former = {
-            (digest, box): number
-            for digest, box, number in database.rows("SELECT digest, box, number FROM grouped")
-        }
+        former = read_grouped(database)
         keys = [[(one.digest, as_text(one.box)) for one in group] for group in groups]
         numbers = [
             _new_number(database) if number is None else number
@@ -133,6 +130,12 @@ def keep_groups(database: Database, groups: Sequence[Sequence[Subject]]) -> list
             )
         database.run("DELETE FROM groups WHERE number NOT IN (SELECT number FROM grouped)")
     return numbers
+
+
+def read_grouped(database: Database) -> dict[tuple[bytes, str], int]:
+    """The number of each figure's group, by digest and box (as text), as far as it has one."""
+    rows = database.rows("SELECT digest, box, number FROM grouped ORDER BY digest, box")
+    return {(bytes(digest), box): number for digest, box, number in rows}
 
 
 def _new_number(database: Database) -> int:
@@ -161,8 +164,8 @@ def members(database: Database, number: int) -> list[Subject]:
         UsageError: there is no such group.
     """
     groups: dict[int, list[Subject]] = {}
-    for digest, box, of in database.rows("SELECT digest, box, number FROM grouped ORDER BY 1, 2"):
-        groups.setdefault(of, []).append(Subject(bytes(digest), parse_box(box)))
+    for (digest, box), of in read_grouped(database).items():
+        groups.setdefault(of, []).append(Subject(digest, parse_box(box)))
     if number not in groups:
         raise UsageError(
             f"there is no group {number}", where=database.path, hint="kyara group lists them"

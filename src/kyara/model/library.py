@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from types import TracebackType
@@ -29,6 +29,9 @@ from kyara.library.update import Updated, add
 from kyara.model.asking import Identifier, Model
 from kyara.pictures.find import find_pictures
 from kyara.plugins.trust import require_trusted
+from kyara.suggest.answer import accept, decline
+from kyara.suggest.ask import Suggested, suggest
+from kyara.suggest.kinds import Kind, Suggestion
 from kyara.types import Box
 
 __all__ = ["Library", "PathsLike"]
@@ -196,6 +199,33 @@ class Library(Identifier):
             OutputError: the library was opened for reading only.
         """
         return spoken.ignore_group(self._library, number)
+
+    def suggest(self, kinds: Collection[Kind] = tuple(Kind)) -> Suggested:
+        """What is best asked next, as `kyara suggest` lists it: what settles most first, and
+        nothing that was answered before.
+
+        Args:
+            kinds: only these; without `kyara.Kind.COPIES` no picture is opened.
+        """
+        return suggest(self._library, self.model.encoder, self.rule, kinds)
+
+    def accept(self, suggestion: Suggestion) -> Decision:
+        """Say yes to a suggestion.
+
+        Raises:
+            UsageError: what it is about has changed since; or it is a warning.
+            OutputError: the library was opened for reading only.
+        """
+        return accept(self._library, suggestion)
+
+    def decline(self, suggestion: Suggestion) -> Decision:
+        """Say no to a suggestion: it is not made again.
+
+        Raises:
+            UsageError: what it is about has changed since.
+            OutputError: the library was opened for reading only.
+        """
+        return decline(self._library, suggestion)
 
     def undo(self, decision: int | None = None) -> Decision:
         """Take back the last decision, or the one of that number; returns what was taken back.
