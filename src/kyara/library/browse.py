@@ -23,7 +23,7 @@ __all__ = [
     "ReferenceEntry",
     "characters",
     "count_groups",
-    "group",
+    "count_members",
     "group_members",
     "groups",
     "history",
@@ -159,16 +159,9 @@ def count_groups(library: Library) -> int:
     return int(library.database.row(f"SELECT COUNT(DISTINCT g.number) {_OPEN}")[0])
 
 
-def group(library: Library, number: int, sample: int) -> GroupEntry:
-    """One group.
-
-    Raises:
-        UsageError: there is none of that number, or all of it has names by now.
-    """
-    row = library.database.row(f"SELECT COUNT(*) {_OPEN} AND g.number = ?", (number,))
-    if not row[0]:
-        raise UsageError(f"there is no group {number}, or all of it has a name by now")
-    return GroupEntry(number, row[0], tuple(group_members(library, number, 0, sample)))
+def count_members(library: Library, number: int) -> int:
+    """How many figures of a group have no name yet; 0 also if there is no such group."""
+    return int(library.database.row(f"SELECT COUNT(*) {_OPEN} AND g.number = ?", (number,))[0])
 
 
 _STATES = {

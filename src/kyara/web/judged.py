@@ -15,11 +15,12 @@ from kyara.identify.answer import Answer, answers_by_picture
 from kyara.identify.default import choose_judge
 from kyara.identify.judge import Rule
 from kyara.identify.references import EmbeddedReferences, LibraryReferences
+from kyara.library.figures import as_text
 from kyara.library.referred import References
 from kyara.library.said import Subject
 from kyara.library.store import Library
 from kyara.library.unnamed import Unnamed, read_unnamed
-from kyara.types import FloatArray, Match
+from kyara.types import FloatArray, Match, normalised
 
 __all__ = ["Judged", "NearFigure", "judge_library"]
 
@@ -54,18 +55,54 @@ class Judged:
     encoder: Encoder
 
     @cached_property
-    def by_doubt(self) -> list[int]:
-        """Rows of `unnamed`: first those whose best score is nearest to where `unknown` begins."""
+    def scores(self) -> FloatArray:
+        """Of the unnamed figures against the characters, shape (n, c); whom one was said not to
+        show scores -inf. Without references, shape (n, 0)."""
         if self.known is None or not len(self.unnamed.embeddings):
-            return []
+            return np.empty((len(self.unnamed.embeddings), 0), dtype=np.float32)
         gallery = self.known.gallery
         scores = self.rule.judge.scores(self.unnamed.embeddings, gallery)
         for row, said in zip(scores, self.unnamed.said, strict=True):
             places = (gallery.index(name) for name in said.rejected)
             row[[place for place in places if place is not None]] = -np.inf
+        return scores
+
+    @cached_property
+    def by_doubt(self) -> list[int]:
+        """Rows of `unnamed`: first those whose best score is nearest to where `unknown` begins."""
+        if not self.scores.size:
+            return []
         threshold = self.rule.threshold or 0.0
-        distance = np.abs(scores.max(axis=1) - threshold)
+        distance = np.abs(self.scores.max(axis=1) - threshold)
         return [int(n) for n in np.argsort(distance, kind="stable")]
+
+    @cached_property
+    def _row_of(self) -> dict[tuple[bytes, str], int]:
+        return {_key(self.unnamed.subject(n)): n for n in range(len(self.unnamed.digests))}
+
+    def _rows(self, figures: Iterable[Subject]) -> list[int]:
+        found = (self._row_of.get(_key(figure)) for figure in figures)
+        return [row for row in found if row is not None]
+
+    def candidates(self, figures: Iterable[Subject]) -> list[Match]:
+        """Whom figures without a name, of one character, may show: by their mean score, the
+        likeliest first; nobody whom one of them was said not to show."""
+        rows = self._rows(figures)
+        if self.known is None or not rows:
+            return []
+        gallery, mean = self.known.gallery, self.scores[rows].mean(axis=0)
+        found = []
+        for n in np.argsort(-mean, kind="stable")[:_TOP].tolist():
+            if np.isfinite(mean[n]):
+                probability = self.rule.judge.probability(float(mean[n]), int(gallery.counts[n]))
+                found.append(Match(gallery.characters[n], float(mean[n]), probability))
+        return found
+
+    def centre(self, figures: Iterable[Subject]) -> FloatArray:
+        """The mean embedding (d,) of figures without a name, of length 1."""
+        rows = self._rows(figures)
+        centre: FloatArray = normalised(self.unnamed.embeddings[rows].mean(axis=0, keepdims=True))
+        return np.asarray(centre[0])
 
     def answers(self, pictures: Iterable[EmbeddedPicture]) -> Iterator[list[Answer]]:
         """Who is in pictures, figure by figure; none without references."""
@@ -81,12 +118,13 @@ class Judged:
         )
 
     def nearest(
-        self, match: Match, probe: FloatArray, own: Subject, count: int
+        self, match: Match, probe: FloatArray, own: Subject | None, count: int
     ) -> list[NearFigure]:
-        """References of a character that are most like a probe (d,), but for the probe itself."""
+        """References of a character that are most like a probe (d,), but for `own`, which is the
+        probe."""
         names = self.references.characters  # sorted
         rows = range(bisect_left(names, match.character), bisect_right(names, match.character))
-        chosen = [n for n in rows if self._subject(n) != own]
+        chosen = [n for n in rows if own is None or _key(self._subject(n)) != _key(own)]
         if not chosen:
             return []
         (scores,) = self.encoder.similarity(probe[np.newaxis], self.references.embeddings[chosen])
@@ -104,7 +142,7 @@ class Judged:
         found = []
         for n in np.argsort(-scores, kind="stable")[: count + 1].tolist():
             near = self._figure(n, float(scores[n]))
-            if near.subject != own:
+            if _key(near.subject) != _key(own):
                 found.append(near)
         return found[:count]
 
@@ -117,6 +155,11 @@ class Judged:
     def _subject(self, n: int) -> Subject:
         found = self.references.detection(n)
         return Subject(self.references.digests[n], None if found.kind == "whole" else found.box)
+
+
+def _key(figure: Subject) -> tuple[bytes, str]:
+    """What a figure is known by: tables hold boxes as text, with fewer digits."""
+    return figure.digest, as_text(figure.box)
 
 
 def judge_library(library: Library, references: LibraryReferences, encoder: Encoder) -> Judged:

@@ -11,8 +11,10 @@ from kyara.library.said import Said, Subject
 from kyara.types import Box
 
 __all__ = [
+    "Apart",
     "Asked",
     "Candidate",
+    "Candidates",
     "Change",
     "Character",
     "CharacterPage",
@@ -31,6 +33,8 @@ __all__ = [
     "Log",
     "Merge",
     "Near",
+    "Perhaps",
+    "PerhapsGroup",
     "Picture",
     "PictureItem",
     "Pictures",
@@ -43,6 +47,7 @@ __all__ = [
     "Similar",
     "SimilarFigure",
     "Split",
+    "Together",
     "Undo",
     "figure_of",
 ]
@@ -172,6 +177,26 @@ class Candidate(_Shape):
     score: float
     probability: Probability | None = None
     nearest: list[Near] = []
+
+
+class Candidates(_Shape):
+    """Whom a group may show, the likeliest first."""
+
+    candidates: list[Candidate]
+
+
+class PerhapsGroup(_Shape):
+    """A group that is probably a character with a name."""
+
+    number: int
+    character: str
+    probability: Probability
+
+
+class Perhaps(_Shape):
+    """Those of some groups that are probably a character with a name."""
+
+    groups: list[PerhapsGroup]
 
 
 class Verdict(_Shape):
@@ -354,8 +379,23 @@ class Split(_Shape):
     into: Name
 
 
+class Apart(_Shape):
+    """These characters and groups are all different; it is not asked again."""
+
+    kind: Literal["apart"]
+    characters: list[Name] = []
+    groups: list[int] = []
+
+
+class Together(_Shape):
+    """These groups show one character, who has no name yet."""
+
+    kind: Literal["together"]
+    groups: list[int] = Field(min_length=2)
+
+
 Change = Annotated[
-    Union[Confirm, Reject, Ignore, Rename, Merge, Split],  # noqa: UP007 (pydantic reads it)
+    Union[Confirm, Reject, Ignore, Rename, Merge, Split, Apart, Together],  # noqa: UP007 (pydantic reads it)
     Field(discriminator="kind"),
 ]
 """What can be said."""

@@ -12,11 +12,11 @@ from kyara.identify.answer import Answer
 from kyara.library.log import Decision
 from kyara.library.said import Said, Subject
 from kyara.results.decided import in_words
-from kyara.types import Detection, FloatArray
+from kyara.types import Detection, FloatArray, Match
 from kyara.web.judged import Judged
 from kyara.web.shapes import Candidate, Decided, Found, Near, Verdict, figure_of
 
-__all__ = ["decided", "found_in", "found_without_model"]
+__all__ = ["candidates_of", "decided", "found_in", "found_without_model"]
 
 _NEAREST = 3
 """References to show of each candidate."""
@@ -52,7 +52,24 @@ def _found(
     judged: Judged, answer: Answer, detection: Detection, probe: FloatArray, digest: bytes | None
 ) -> Found:
     own = Subject(digest or b"", None if detection.kind == "whole" else detection.box)
-    candidates = [
+    return Found(
+        box=detection.box.as_tuple(),
+        kind=cast("_Kind", detection.kind),
+        character=answer.character,
+        candidates=candidates_of(judged, answer.ranked, probe, own),
+        said=Verdict.of(answer.said),
+    )
+
+
+def candidates_of(
+    judged: Judged, matches: Iterable[Match], probe: FloatArray, own: Subject | None = None
+) -> list[Candidate]:
+    """Characters with their references that are most like a probe (d,).
+
+    Args:
+        own: the probe, which is no evidence for itself.
+    """
+    return [
         Candidate(
             character=match.character,
             score=match.score,
@@ -62,15 +79,8 @@ def _found(
                 for near in judged.nearest(match, probe, own, _NEAREST)
             ],
         )
-        for match in answer.ranked
+        for match in matches
     ]
-    return Found(
-        box=detection.box.as_tuple(),
-        kind=cast("_Kind", detection.kind),
-        character=answer.character,
-        candidates=candidates,
-        said=Verdict.of(answer.said),
-    )
 
 
 def found_without_model(figures: Iterable[Detection], said: Iterable[Said]) -> list[Found]:

@@ -26,9 +26,10 @@ export class Problem extends Error {
   }
 }
 
-/** @param {string} path @param {Record<string, string | number>} [query] */
+/** @param {string} path @param {Record<string, string | number | number[]>} [query] a list is sent one by one */
 export async function get(path, query = {}) {
-  const text = new URLSearchParams(Object.entries(query).map(([name, value]) => [name, String(value)]));
+  const pairs = Object.entries(query).flatMap(([name, value]) => [value].flat().map((one) => [name, String(one)]));
+  const text = new URLSearchParams(pairs);
   return answered(await sent(`${ROOT}${path}${text.size ? `?${text}` : ""}`, {}));
 }
 

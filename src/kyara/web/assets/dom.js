@@ -60,20 +60,18 @@ export function fill(element, ...children) {
 }
 
 const ICONS = {
-  groups: "M4 4h7v7H4zM13 4h7v7h-7zM4 13h7v7H4zM13 13h7v7h-7z",
-  doubts: "M9 9a3 3 0 1 1 4.6 2.5c-1 .7-1.6 1.3-1.6 2.5M12 17.5v.5M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18z",
-  characters: "M12 12a4 4 0 1 0 0-8 4 4 0 0 0 0 8zM4.5 20c.6-4 3.700-5.500 7.500-5.500s6.900 1.500 7.500 5.500",
-  ask: "M12 15V4M8 8l4-4 4 4M4 15v5h16v-5",
-  history: "M4 12a8 8 0 1 0 2.500-5.800L4 8.500M4 4v4.500h4.500M12 8v4.500l3 2",
   undo: "M9 14 4 9l5-5M4 9h10a6 6 0 0 1 0 12h-3",
-  help: "M5 7h14v10H5zM8 10h.5M12 10h.5M16 10h.5M8 14h8",
-  check: "m5 12.500 4.500 4.500L19 7.500",
-  close: "M6 6l12 12M18 6 6 18",
+  check: "m5 12.5 4.5 4.5L19 7.5",
 };
 
 /** @param {keyof typeof ICONS} name @returns {SVGElement} */
 export function icon(name) {
   return svg("svg", { class: "icon", viewBox: "0 0 24 24", "aria-hidden": "true", focusable: "false" }, svg("path", { d: ICONS[name] }));
+}
+
+/** @param {string} key */
+export function keycapFor(key) {
+  return h("kbd", { "aria-hidden": "true" }, key);
 }
 
 /** @param {number} count @param {string} one @param {string} [many] */

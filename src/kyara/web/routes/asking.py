@@ -23,7 +23,7 @@ router = APIRouter(tags=["asking"])
 
 MOST_PICTURES = 50
 """That may be sent at once."""
-MOST_PIXELS = 100_000_000
+MOST_PIXELS = 80_000_000
 """Of a picture that is sent."""
 
 Upload = Annotated[UploadFile, File(description="a picture file")]

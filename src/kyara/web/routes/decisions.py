@@ -15,6 +15,7 @@ from kyara.library.subjects import as_known, remember_spoken_of
 from kyara.web.desk import AtDesk, Desk
 from kyara.web.routes.paging import Limit, Offset
 from kyara.web.shapes import (
+    Apart,
     Change,
     Confirm,
     Decided,
@@ -25,6 +26,7 @@ from kyara.web.shapes import (
     Reject,
     Rename,
     Split,
+    Together,
     Undo,
 )
 from kyara.web.shaping import decided
@@ -61,6 +63,20 @@ def undo(desk: AtDesk, undo: Undo) -> Decided:
 
 def _say(library: Library, change: Change) -> Decision:
     match change:
+        case Confirm() | Reject() | Ignore() if change.group is None:
+            return _say_of_figures(library, change)
+        case Confirm() | Reject() | Ignore():
+            return _say_of_group(library, change)
+        case Apart():
+            return spoken.apart(library, change.characters, change.groups)
+        case Together():
+            return spoken.join_groups(library, change.groups)
+        case _:
+            return _say_of_character(library, change)
+
+
+def _say_of_character(library: Library, change: Rename | Merge | Split) -> Decision:
+    match change:
         case Rename():
             return library.decisions.rename(change.character, change.name)
         case Merge():
@@ -68,10 +84,6 @@ def _say(library: Library, change: Change) -> Decision:
         case Split():
             subjects = as_known(library, _named(change.figures))
             return library.decisions.split(change.character, subjects, change.into)
-        case Confirm() | Reject() | Ignore() if change.group is None:
-            return _say_of_figures(library, change)
-        case Confirm() | Reject() | Ignore():
-            return _say_of_group(library, change)
 
 
 def _say_of_figures(library: Library, change: Confirm | Reject | Ignore) -> Decision:

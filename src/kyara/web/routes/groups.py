@@ -2,17 +2,38 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from collections.abc import Mapping, Sequence
+from typing import Annotated
 
-from kyara.errors import UsageError
+from fastapi import APIRouter, Query
+
 from kyara.library import browse
+from kyara.library.said import Subject
+from kyara.library.store import Library
 from kyara.web.desk import AtDesk
+from kyara.web.engine import Opened
+from kyara.web.judged import Judged
 from kyara.web.problems import NotFoundError
 from kyara.web.routes.paging import Limit, Offset
-from kyara.web.shapes import Group, Grouping, GroupPage, Groups, figure_of
+from kyara.web.shapes import (
+    Candidate,
+    Candidates,
+    Group,
+    Grouping,
+    GroupPage,
+    Groups,
+    Perhaps,
+    PerhapsGroup,
+    figure_of,
+)
+from kyara.web.shaping import candidates_of
 
 router = APIRouter(prefix="/groups", tags=["groups"])
-_SAMPLE = 6
+_SAMPLE = 4
+_MOST = 500
+"""Figures of a group that are asked whom it may show: more would say the same."""
+LIKELY = 0.5
+"""From which probability on it is asked whether a group is a character."""
 
 
 @router.get("")
@@ -41,15 +62,55 @@ def begin_search(desk: AtDesk) -> Grouping:
     return Grouping(running=desk.grouper.running)
 
 
+@router.get("/{number}/candidates")
+def candidates(desk: AtDesk, number: int) -> Candidates:
+    """Whom a group may show, of the characters that have a name."""
+    with desk.library() as library:
+        figures = _members(library, number)
+
+    def question(opened: Opened) -> list[Candidate]:
+        judged = opened.judged
+        matches = judged.candidates(figures)
+        return candidates_of(judged, matches, judged.centre(figures)) if matches else []
+
+    return Candidates(candidates=desk.engine.ask(question))
+
+
+@router.get("/perhaps")
+def perhaps(desk: AtDesk, number: Annotated[list[int], Query(max_length=200)]) -> Perhaps:
+    """Of these groups, those that are probably a character with a name."""
+    with desk.library() as library:
+        groups = {one: browse.group_members(library, one, 0, _MOST) for one in number}
+    found = desk.engine.ask(lambda opened: _likely(opened.judged, groups))
+    return Perhaps(groups=found)
+
+
+def _likely(judged: Judged, groups: Mapping[int, Sequence[Subject]]) -> list[PerhapsGroup]:
+    found = []
+    for number, figures in groups.items():
+        for match in judged.candidates(figures)[:1]:
+            if match.probability is not None and match.probability >= LIKELY:
+                found.append(
+                    PerhapsGroup(
+                        number=number, character=match.character, probability=match.probability
+                    )
+                )
+    return found
+
+
+def _members(library: Library, number: int) -> list[Subject]:
+    found = browse.group_members(library, number, 0, _MOST)
+    if not found:
+        raise NotFoundError(f"there is no group {number}, or all of it has a name by now")
+    return found
+
+
 @router.get("/{number}")
 def group(desk: AtDesk, number: int, offset: Offset = 0, limit: Limit = 100) -> GroupPage:
     """The figures of a group that have no name yet."""
     with desk.library() as library:
-        try:
-            entry = browse.group(library, number, 0)
-        except UsageError as error:
-            raise NotFoundError(error.what) from error
+        total = browse.count_members(library, number)
+        if not total:
+            raise NotFoundError(f"there is no group {number}, or all of it has a name by now")
         figures = browse.group_members(library, number, offset, limit)
-    return GroupPage(
-        number=number, total=entry.figures, figures=[figure_of(one) for one in figures]
-    )
+    return GroupPage(number=number, total=total, figures=[figure_of(one) for one in figures])

@@ -9,6 +9,7 @@ from fastapi.responses import Response
 
 from kyara.errors import PictureError, UsageError
 from kyara.library import browse
+from kyara.library.figures import nearest_figure
 from kyara.library.recalled import recalled
 from kyara.library.said import Subject
 from kyara.library.store import Library
@@ -128,7 +129,7 @@ def _judged(opened: Opened, digest: bytes) -> list[Found]:
 
 def _similar(opened: Opened, wanted: Subject, limit: int) -> list[NearFigure]:
     found = recalled(opened.library, wanted.digest)
-    rows = [n for n, d in enumerate(found.detections) if wanted.box in (None, d.box)]
-    if not rows:
+    row = 0 if wanted.box is None else nearest_figure(wanted.box, found.detections)
+    if row is None or not found.detections:
         raise NotFoundError("there is no such figure in the library")
-    return opened.judged.similar(found.embeddings[rows[0]], wanted, limit)
+    return opened.judged.similar(found.embeddings[row], wanted, limit)
