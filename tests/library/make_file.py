@@ -12,7 +12,10 @@ import tempfile
 from contextlib import closing
 from pathlib import Path
 
+import numpy as np
+
 from kyara import detect
+from kyara.library.drawn import choose_cover, draw_figure
 from kyara.library.log import Source
 from kyara.library.roots import Root, RootKind
 from kyara.library.said import Subject
@@ -21,7 +24,7 @@ from kyara.library.store import Library
 from kyara.library.update import add
 from kyara.pictures.digest import digest_of_file
 from kyara.plugins.discover import open_encoder
-from kyara.types import Box
+from kyara.types import Box, Detection
 from tests.conftest import TINY_PY, TINY_TOML, draw
 from tests.detectors import Halves, pair
 
@@ -49,6 +52,9 @@ def main() -> None:
             library.decisions.undo(library.decisions.reject([figure], "ruby").id)
             library.decisions.apart(["ruby", "jade"], [[figure]])
             library.decisions.distinct([digest_of_file(both), *ruby])
+            choose_cover(library, "ruby", Subject(ruby[1]))
+            drawn = Detection(Box(70, 10, 110, 50), "head")
+            draw_figure(library, figure.digest, drawn, np.ones(48, dtype=np.float32))
             library.decisions.reject(ruby[:1], "ruby")
             library.decisions.rename("jade", "Jade")
             library.decisions.ignore([bytes(32)])

@@ -128,6 +128,56 @@ def test_ignored_figures_leave_groups_and_can_be_found(api: Api) -> None:
     ]
 
 
+def test_a_cover_is_chosen(api: Api) -> None:
+    groups = api.groups()
+    api.decide("confirm", character="jade", group=groups["jade"]["number"])
+    (jade,) = api.get("/characters")["characters"]
+    other = next(f for f in groups["jade"]["sample"] if f != jade["cover"])
+    api.decide("cover", character="jade", figures=[other])
+    assert api.get("/characters")["characters"][0]["cover"] == other
+    refused = api.decide("cover", 400, character="jade", figures=groups["ruby"]["sample"][:1])
+    assert "no reference" in refused["error"]
+
+
+def test_a_box_is_drawn_named_and_taken_back(api: Api) -> None:
+    picture = api.groups()["ruby"]["sample"][0]["picture"]
+    figure = api.post(f"/pictures/{picture}/figures", box=[5, 5, 40, 40])
+    assert figure == {"picture": picture, "box": [5, 5, 40, 40]}
+    api.decide("confirm", character="Ann", figures=[figure])
+    (found,) = api.get(f"/pictures/{picture}")["figures"]
+    assert (found["box"], found["said"]["character"]) == ([5, 5, 40, 40], "Ann")
+    for words in ("1 figure: Ann", "1 figure: drawn by hand"):
+        assert api.post("/decisions/undo")["words"] == words
+    (found,) = api.get(f"/pictures/{picture}")["figures"]
+    assert (found["kind"], found["said"]["character"]) == ("whole", None)
+    for box in ([5, 5, 5, 40], [-1, 5, 40, 40], [5, 5, 40, 61], [5, 5, 40]):
+        api.post(f"/pictures/{picture}/figures", 400, box=box)
+
+
+def test_whom_a_group_may_show(api: Api) -> None:
+    groups = api.groups()
+    number = groups["ruby"]["number"]
+    assert api.get(f"/groups/{number}/candidates") == {"candidates": []}
+    figures = api.get(f"/groups/{number}")["figures"]
+    api.decide("confirm", character="Ruby", figures=figures[:2])
+    api.decide("confirm", character="Jade", group=groups["jade"]["number"])
+    first, _ = api.get(f"/groups/{number}/candidates")["candidates"]
+    assert first["character"] == "Ruby"
+    assert len(first["nearest"]) == 2
+    wanted = {"number": [number, groups["azure"]["number"]]}
+    (perhaps,) = api.get("/groups/perhaps", **wanted)["groups"]
+    assert (perhaps["number"], perhaps["character"]) == (number, "Ruby")
+    api.decide("reject", character="Ruby", group=number)
+    assert api.get("/groups/perhaps", **wanted)["groups"] == []
+
+
+def test_groups_and_characters_are_said_to_be_one_or_different(api: Api) -> None:
+    numbers = [group["number"] for group in api.groups().values()]
+    assert api.decide("together", groups=numbers[:2])["kind"] == "together"
+    assert api.decide("apart", groups=numbers[1:])["kind"] == "apart"
+    assert "two" in api.decide("apart", 400, groups=numbers[:1])["error"]
+
+
 def test_groups_are_searched_anew(api: Api) -> None:
     problem = api.post("/groups/search", 503)
     assert "does not say how alike" in problem["error"]  # the fake model was never measured

@@ -91,15 +91,17 @@ class PictureEntry:
 
 
 def characters(library: Library) -> list[CharacterEntry]:
-    """All characters, by name, each with a cover: of its references one that is a single figure,
-    if there is one."""
+    """All characters, by name, each with a cover: the one that was chosen, while it is a reference;
+    or one that is a single figure, if there is one."""
     covers = {
         character: Subject(digest, parse_box(box))
         for character, digest, box in library.database.rows(
             "SELECT character, digest, box FROM (SELECT s.character, s.digest, s.box, ROW_NUMBER()"
             " OVER (PARTITION BY s.character ORDER BY s.box = '', s.digest, s.box) AS place"
             " FROM said s JOIN pictures USING (digest) WHERE s.character IS NOT NULL)"
-            " WHERE place = 1"
+            " WHERE place = 1 UNION ALL SELECT c.character, c.digest, c.box FROM covers c"
+            " WHERE EXISTS (SELECT 1 FROM said s JOIN pictures USING (digest)"
+            " WHERE s.digest = c.digest AND s.character = c.character)"
         )
     }
     return [CharacterEntry(one, covers.get(one.id)) for one in library.decisions.characters()]

@@ -22,8 +22,10 @@ from kyara.types import Box
 __all__ = [
     "Apart",
     "Confirm",
+    "Cover",
     "Decision",
     "Distinct",
+    "Draw",
     "Figure",
     "Forget",
     "Ignore",
@@ -166,6 +168,19 @@ class Distinct(_OfPictures, frozen=True):
     """No two of the pictures are copies of one."""
 
 
+class Cover(_OfPictures, frozen=True):
+    """The character is shown by this figure."""
+
+    character: int
+    name: str
+
+
+class Draw(_OfPictures, frozen=True):
+    """There is a figure in this box, in the place of those in the boxes `replaces`."""
+
+    replaces: tuple[tuple[float, float, float, float], ...]
+
+
 class Undo(Payload, frozen=True):
     """The decision that the row names in `undoes` does not hold."""
 
@@ -183,6 +198,8 @@ _KINDS: dict[str, type[Payload]] = {
         Apart,
         Together,
         Distinct,
+        Cover,
+        Draw,
         Undo,
     )
 }

@@ -170,7 +170,22 @@ _ANSWERS = (
 ) WITHOUT ROWID""",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _SEVERAL_FIGURES, _GROUPS, _PIXELS, _ANSWERS)
+_COVERS = (
+    # By what a character is shown; derived from the decisions as `said` is.
+    """CREATE TABLE covers (
+    character INTEGER PRIMARY KEY REFERENCES characters (id) ON DELETE CASCADE,
+    digest BLOB NOT NULL, box TEXT NOT NULL, decision INTEGER NOT NULL REFERENCES decisions (id)
+)""",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    _FIRST,
+    _SEVERAL_FIGURES,
+    _GROUPS,
+    _PIXELS,
+    _ANSWERS,
+    _COVERS,
+)
 """What leads from each version to the next; from nothing to version 1 is the first."""
 
 VERSION = len(MIGRATIONS)

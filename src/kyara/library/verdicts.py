@@ -1,9 +1,9 @@
 """What the log of decisions comes to: who is said to be in which picture, and which figure it is.
 
-The tables `characters`, `aliases`, `said`, `rejections`, `sure` and `sides` hold it. Every new
-decision is applied to them as it is written; `rebuild` makes them anew from the log, by the same
-code. A person outranks an import, an import outranks a model, and a later word of the same rank
-outranks an earlier one. A word about every figure in a picture takes the place of earlier ones
+The tables `characters`, `aliases`, `said`, `rejections`, `sure`, `sides` and `covers` hold it.
+Every new decision is applied to them as it is written; `rebuild` makes them anew from the log, by
+the same code. A person outranks an import, an import outranks a model, and a later word of the same
+rank outranks an earlier one. A word about every figure in a picture takes the place of earlier ones
 about single figures; a word about one figure leaves the others as they are.
 """
 
@@ -17,8 +17,10 @@ from kyara.library.figures import EVERY, as_text, same_figure
 from kyara.library.log import (
     Apart,
     Confirm,
+    Cover,
     Decision,
     Distinct,
+    Draw,
     Forget,
     Ignore,
     Merge,
@@ -31,11 +33,12 @@ from kyara.library.log import (
     subjects_of,
 )
 from kyara.library.said import NOTHING, Said, Subject
+from kyara.library.swaps import swap_back, swap_in
 from kyara.names import as_name, is_text
 
 __all__ = ["DERIVED", "apply", "find_character", "rebuild", "said_of"]
 
-DERIVED = ("said", "rejections", "sure", "sides", "aliases", "characters")
+DERIVED = ("said", "rejections", "sure", "sides", "covers", "aliases", "characters")
 """The tables that `rebuild` makes, in an order in which they can be emptied."""
 
 
@@ -90,7 +93,9 @@ def rebuild(database: Database) -> None:
     """
     for table in DERIVED:
         database.run(f"DELETE FROM {table}")
-    for decision in read_log(database):
+    log = read_log(database)
+    swap_back(database, log)
+    for decision in log:
         if decision.stands:
             apply(database, decision)
 
@@ -120,8 +125,20 @@ def apply(database: Database, decision: Decision) -> None:
         case Merge():
             for other in payload.merged:
                 _merge(database, other, payload.character)
+        case _:
+            _apply_further(database, decision)
+
+
+def _apply_further(database: Database, decision: Decision) -> None:
+    """The same for what says of nobody who it is."""
+    payload = decision.payload
+    match payload:
         case Apart() | Together() | Distinct():
             _take_sides(database, decision, payload)
+        case Cover():
+            _cover(database, decision, payload)
+        case Draw():
+            swap_in(database, payload)
 
 
 def _ensure(database: Database, character: int, name: str) -> None:
@@ -230,6 +247,15 @@ def _take_sides(
             database.run_many(
                 statement, ((*head, None, one.digest, as_text(one.box)) for one in side)
             )
+
+
+def _cover(database: Database, decision: Decision, payload: Cover) -> None:
+    for subject in payload.subjects:
+        database.run(
+            "INSERT OR REPLACE INTO covers (character, digest, box, decision)"
+            " SELECT id, ?, ?, ? FROM characters WHERE id = ?",  # if it is still there
+            (subject.digest, as_text(subject.box), decision.id, payload.character),
+        )
 
 
 def _covered(

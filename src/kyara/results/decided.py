@@ -59,6 +59,8 @@ _CLAUSES = {
     "apart": "different characters: {sides}",
     "together": "one character: {sides}",
     "distinct": "{pictures}: no copies of each other",
+    "cover": "{name} is shown by another figure",
+    "draw": "{pictures}: drawn by hand",
     "undo": "an undo",
 }
 

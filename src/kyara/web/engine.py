@@ -19,11 +19,14 @@ from kyara.encode.pipeline import EmbeddedPicture, embed_pictures
 from kyara.errors import KyaraError, PluginError
 from kyara.identify.references import LibraryReferences
 from kyara.library.intake import detector_of
+from kyara.library.said import Subject
 from kyara.library.store import Library
+from kyara.pictures.read import Picture
 from kyara.pictures.source import Source
 from kyara.plugins.discover import open_encoder
 from kyara.plugins.trust import require_trusted
 from kyara.runtime.device import parse_device
+from kyara.types import Detection, FloatArray
 from kyara.web.judged import Judged, judge_library
 
 __all__ = ["Engine", "Opened"]
@@ -73,6 +76,38 @@ class Opened:
     def embed(self, sources: Sequence[Source]) -> list[EmbeddedPicture]:
         """Pictures from outside of the library; nothing of them is kept."""
         return list(embed_pictures(sources, self.encoder, detector=self.detector))
+
+    def embed_box(self, source: Source, subject: Subject) -> tuple[Detection, FloatArray]:
+        """The figure in a box of a picture, with its embedding (d,).
+
+        Raises:
+            PictureError: the picture cannot be read.
+        """
+        if subject.box is None:
+            raise ValueError("expected a box")
+        given = _Given(Detection(subject.box, "head"), self.detector)
+        (picture,) = embed_pictures([source], self.encoder, detector=given)
+        if picture.error is not None:
+            raise picture.error
+        return given.figure, picture.embeddings[0]
+
+
+@dataclass(frozen=True)
+class _Given:
+    """Finds what is known already, and cuts it out as another detector does."""
+
+    figure: Detection
+    as_by: Detector
+    id: str = "given"
+    longest: int = 0
+    context: Literal["none", "alone"] = "none"
+
+    @property
+    def margin(self) -> float:
+        return self.as_by.margin
+
+    def detect(self, pictures: Sequence[Picture]) -> list[tuple[Detection, ...]]:
+        return [(self.figure,) for _ in pictures]
 
 
 class Engine:

@@ -1,8 +1,8 @@
-"""What travels through the API, in both directions."""
+"""What the API answers."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Union
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -11,17 +11,16 @@ from kyara.library.said import Said, Subject
 from kyara.types import Box
 
 __all__ = [
-    "Apart",
     "Asked",
     "Candidate",
     "Candidates",
-    "Change",
     "Character",
     "CharacterPage",
     "Characters",
     "Compared",
-    "Confirm",
     "Decided",
+    "Digest",
+    "Edges",
     "Figure",
     "Found",
     "Group",
@@ -29,9 +28,8 @@ __all__ = [
     "Grouping",
     "Groups",
     "Identified",
-    "Ignore",
     "Log",
-    "Merge",
+    "Name",
     "Near",
     "Perhaps",
     "PerhapsGroup",
@@ -41,14 +39,10 @@ __all__ = [
     "Queue",
     "QueueItem",
     "Reference",
-    "Reject",
-    "Rename",
     "Session",
+    "Shape",
     "Similar",
     "SimilarFigure",
-    "Split",
-    "Together",
-    "Undo",
     "figure_of",
 ]
 
@@ -58,11 +52,13 @@ Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$", description="SHA-256 of 
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 
 
-class _Shape(BaseModel):
+class Shape(BaseModel):
+    """What travels: frozen, and with nothing unknown in it."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Figure(_Shape):
+class Figure(Shape):
     """A figure of the library: the picture that it is in, and its box in pixels of the upright
     picture (left, top, right, bottom); without a box, the whole picture."""
 
@@ -89,7 +85,7 @@ def figure_of(subject: Subject) -> Figure:
     return Figure(picture=subject.digest.hex(), box=box)
 
 
-class Session(_Shape):
+class Session(Shape):
     """What a client needs first: the token for changes, and how things stand."""
 
     csrf: str
@@ -103,7 +99,7 @@ class Session(_Shape):
     groups: int
 
 
-class Character(_Shape):
+class Character(Shape):
     """A character, by an id that never means another."""
 
     id: int
@@ -112,13 +108,13 @@ class Character(_Shape):
     cover: Figure | None = None
 
 
-class Characters(_Shape):
+class Characters(Shape):
     """All characters, by name."""
 
     characters: list[Character]
 
 
-class Reference(_Shape):
+class Reference(Shape):
     """A figure that is known to show a character."""
 
     figure: Figure
@@ -126,14 +122,14 @@ class Reference(_Shape):
     decision: int
 
 
-class CharacterPage(_Shape):
+class CharacterPage(Shape):
     """A character with some of its references."""
 
     character: Character
     references: list[Reference]
 
 
-class Group(_Shape):
+class Group(Shape):
     """Figures without a name that seem to show one character."""
 
     number: int
@@ -141,14 +137,14 @@ class Group(_Shape):
     sample: list[Figure]
 
 
-class Groups(_Shape):
+class Groups(Shape):
     """Some of the groups, the largest first, and how many there are."""
 
     total: int
     groups: list[Group]
 
 
-class GroupPage(_Shape):
+class GroupPage(Shape):
     """A group with some of its figures."""
 
     number: int
@@ -156,21 +152,21 @@ class GroupPage(_Shape):
     figures: list[Figure]
 
 
-class Grouping(_Shape):
+class Grouping(Shape):
     """How the search for groups stands."""
 
     running: bool
     problem: str | None = None
 
 
-class Near(_Shape):
+class Near(Shape):
     """A reference, and how alike it is."""
 
     figure: Figure
     score: float
 
 
-class Candidate(_Shape):
+class Candidate(Shape):
     """A character that a figure may show, with the references that say so."""
 
     character: str
@@ -179,13 +175,13 @@ class Candidate(_Shape):
     nearest: list[Near] = []
 
 
-class Candidates(_Shape):
+class Candidates(Shape):
     """Whom a group may show, the likeliest first."""
 
     candidates: list[Candidate]
 
 
-class PerhapsGroup(_Shape):
+class PerhapsGroup(Shape):
     """A group that is probably a character with a name."""
 
     number: int
@@ -193,13 +189,13 @@ class PerhapsGroup(_Shape):
     probability: Probability
 
 
-class Perhaps(_Shape):
+class Perhaps(Shape):
     """Those of some groups that are probably a character with a name."""
 
     groups: list[PerhapsGroup]
 
 
-class Verdict(_Shape):
+class Verdict(Shape):
     """What was said of a figure."""
 
     character: str | None = None
@@ -218,7 +214,7 @@ class Verdict(_Shape):
         )
 
 
-class Found(_Shape):
+class Found(Shape):
     """A figure in a picture and who it is: a name, `unknown`, or null if nothing was judged."""
 
     box: Edges
@@ -228,7 +224,7 @@ class Found(_Shape):
     said: Verdict = Verdict()
 
 
-class Identified(_Shape):
+class Identified(Shape):
     """Who is in a picture that was sent."""
 
     name: str
@@ -238,13 +234,13 @@ class Identified(_Shape):
     error: str | None = None
 
 
-class Asked(_Shape):
+class Asked(Shape):
     """The answers for all pictures that were sent."""
 
     pictures: list[Identified]
 
 
-class Compared(_Shape):
+class Compared(Shape):
     """Do two pictures show the same character?"""
 
     score: float
@@ -252,7 +248,7 @@ class Compared(_Shape):
     same: bool | None = None
 
 
-class Decided(_Shape):
+class Decided(Shape):
     """A decision, as the log has it; `payload` depends on its kind."""
 
     id: int
@@ -265,28 +261,28 @@ class Decided(_Shape):
     payload: dict[str, Any] = {}
 
 
-class Log(_Shape):
+class Log(Shape):
     """Decisions, the latest first."""
 
     total: int
     decisions: list[Decided]
 
 
-class PictureItem(_Shape):
+class PictureItem(Shape):
     """A picture in a list."""
 
     picture: Digest
     name: str
 
 
-class Pictures(_Shape):
+class Pictures(Shape):
     """Some of the pictures, by name, and how many there are."""
 
     total: int
     pictures: list[PictureItem]
 
 
-class Picture(_Shape):
+class Picture(Shape):
     """A picture of the library: its figures, who they are and why, and what was decided."""
 
     picture: Digest
@@ -298,7 +294,7 @@ class Picture(_Shape):
     history: list[Decided]
 
 
-class QueueItem(_Shape):
+class QueueItem(Shape):
     """A figure without a name, and who it may be."""
 
     figure: Figure
@@ -306,14 +302,14 @@ class QueueItem(_Shape):
     found: Found
 
 
-class Queue(_Shape):
+class Queue(Shape):
     """Figures without a name, the most doubtful answers first."""
 
     total: int
     items: list[QueueItem]
 
 
-class SimilarFigure(_Shape):
+class SimilarFigure(Shape):
     """A figure like another; the name of the character, if it has one."""
 
     figure: Figure
@@ -321,87 +317,7 @@ class SimilarFigure(_Shape):
     character: str | None = None
 
 
-class Similar(_Shape):
+class Similar(Shape):
     """Figures like another, the most alike first."""
 
     figures: list[SimilarFigure]
-
-
-class Confirm(_Shape):
-    """These figures, or those of a group that have no name yet, show the character."""
-
-    kind: Literal["confirm"]
-    character: Name
-    figures: list[Figure] = []
-    group: int | None = None
-    new: bool = Field(False, description="also where the name is nearly another's")
-
-
-class Reject(_Shape):
-    """These figures, or those of a group, do not show the character."""
-
-    kind: Literal["reject"]
-    character: Name
-    figures: list[Figure] = []
-    group: int | None = None
-
-
-class Ignore(_Shape):
-    """These figures, or those of a group, are to be left alone."""
-
-    kind: Literal["ignore"]
-    figures: list[Figure] = []
-    group: int | None = None
-
-
-class Rename(_Shape):
-    """The character gets another name."""
-
-    kind: Literal["rename"]
-    character: Name
-    name: Name
-
-
-class Merge(_Shape):
-    """The characters are the same as another."""
-
-    kind: Literal["merge"]
-    characters: list[Name] = Field(min_length=1)
-    into: Name
-
-
-class Split(_Shape):
-    """Some references of a character show another, who is new."""
-
-    kind: Literal["split"]
-    character: Name
-    figures: list[Figure] = Field(min_length=1)
-    into: Name
-
-
-class Apart(_Shape):
-    """These characters and groups are all different; it is not asked again."""
-
-    kind: Literal["apart"]
-    characters: list[Name] = []
-    groups: list[int] = []
-
-
-class Together(_Shape):
-    """These groups show one character, who has no name yet."""
-
-    kind: Literal["together"]
-    groups: list[int] = Field(min_length=2)
-
-
-Change = Annotated[
-    Union[Confirm, Reject, Ignore, Rename, Merge, Split, Apart, Together],  # noqa: UP007 (pydantic reads it)
-    Field(discriminator="kind"),
-]
-"""What can be said."""
-
-
-class Undo(_Shape):
-    """Take back a decision; by default the last that stands."""
-
-    decision: int | None = None

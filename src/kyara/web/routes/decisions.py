@@ -8,20 +8,17 @@ from fastapi import APIRouter, BackgroundTasks
 
 from kyara.errors import UsageError
 from kyara.library import spoken
+from kyara.library.drawn import choose_cover
 from kyara.library.log import Decision
 from kyara.library.said import Subject
 from kyara.library.store import Library
 from kyara.library.subjects import as_known, remember_spoken_of
-from kyara.web.desk import AtDesk, Desk
-from kyara.web.routes.paging import Limit, Offset
-from kyara.web.shapes import (
+from kyara.web.changes import (
     Apart,
     Change,
     Confirm,
-    Decided,
-    Figure,
+    Cover,
     Ignore,
-    Log,
     Merge,
     Reject,
     Rename,
@@ -29,6 +26,9 @@ from kyara.web.shapes import (
     Together,
     Undo,
 )
+from kyara.web.desk import AtDesk, Desk
+from kyara.web.routes.paging import Limit, Offset
+from kyara.web.shapes import Decided, Figure, Log
 from kyara.web.shaping import decided
 
 router = APIRouter(prefix="/decisions", tags=["decisions"])
@@ -75,8 +75,11 @@ def _say(library: Library, change: Change) -> Decision:
             return _say_of_character(library, change)
 
 
-def _say_of_character(library: Library, change: Rename | Merge | Split) -> Decision:
+def _say_of_character(library: Library, change: Rename | Merge | Split | Cover) -> Decision:
     match change:
+        case Cover():
+            (figure,) = as_known(library, _named(change.figures))
+            return choose_cover(library, change.character, figure)
         case Rename():
             return library.decisions.rename(change.character, change.name)
         case Merge():

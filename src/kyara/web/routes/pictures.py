@@ -9,10 +9,13 @@ from fastapi.responses import Response
 
 from kyara.errors import PictureError, UsageError
 from kyara.library import browse
+from kyara.library.drawn import draw_figure
 from kyara.library.figures import nearest_figure
 from kyara.library.recalled import recalled
 from kyara.library.said import Subject
 from kyara.library.store import Library
+from kyara.pictures.source import Data
+from kyara.web.changes import Draw
 from kyara.web.desk import AtDesk
 from kyara.web.engine import Opened
 from kyara.web.judged import NearFigure
@@ -29,6 +32,7 @@ from kyara.web.shapes import (
     figure_of,
 )
 from kyara.web.shaping import decided, found_in, found_without_model
+from kyara.web.thumbnails import content_of
 
 router = APIRouter(prefix="/pictures", tags=["pictures"])
 
@@ -94,6 +98,25 @@ def image(
     return Response(made, media_type="image/webp", headers=_FOR_EVER)
 
 
+@router.post("/{picture}/figures", status_code=201)
+def draw(desk: AtDesk, picture: DigestPath, draw: Draw) -> Figure:
+    """There is a figure in this box, whatever the detector found. It is embedded, noted as a
+    decision, and can be named by what is answered."""
+    subject = Figure(picture=picture, box=draw.box).subject
+    with desk.library(write=True) as library:
+        entry = _entry(library, subject.digest)
+        if entry.size is not None and not _lies_in(subject, entry.size):
+            raise UsageError("the box does not lie in the picture")
+        try:
+            data, path = content_of(library, subject.digest)
+        except PictureError as error:
+            raise NotFoundError(error.what) from error
+        source = Data(data, path.name)
+        found, embedding = desk.engine.ask(lambda opened: opened.embed_box(source, subject))
+        draw_figure(library, subject.digest, found, embedding)
+    return figure_of(subject)
+
+
 @router.get("/{picture}/similar")
 def similar(desk: AtDesk, picture: DigestPath, box: BoxQuery = None, limit: Limit = 60) -> Similar:
     """The figures of the library that are most like this one."""
@@ -112,6 +135,13 @@ def _figure(picture: str, box: str | None) -> Figure:
         return Figure.model_validate({"picture": picture, "box": edges})
     except ValueError as error:
         raise UsageError(f"box: expected left,top,right,bottom, got {box!r}") from error
+
+
+def _lies_in(subject: Subject, size: tuple[int, int]) -> bool:
+    box = subject.box
+    if box is None:
+        return False
+    return min(box.left, box.top) >= 0 and box.right <= size[0] and box.bottom <= size[1]
 
 
 def _entry(library: Library, digest: bytes) -> browse.PictureEntry:
