@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -20,8 +21,9 @@ from kyara.errors import DataError, UsageError  # noqa: E402
 from kyara.evaluate.dataset import Dataset, load_dataset  # noqa: E402
 from kyara.plugins.discover import open_encoder  # noqa: E402
 from kyara.train.augment import Augmentation  # noqa: E402
-from kyara.train.config import AugmentConfig, TrainConfig, load_config  # noqa: E402
+from kyara.train.config import AugmentConfig, ModelConfig, TrainConfig, load_config  # noqa: E402
 from kyara.train.loop import load_trained, train  # noqa: E402
+from kyara.train.model import EmbeddingNet  # noqa: E402
 from kyara.train.sampler import BalancedBatches  # noqa: E402
 from tests.conftest import Ran  # noqa: E402
 
@@ -225,3 +227,26 @@ def test_export_options_that_do_not_fit(
     data = [] if options == ["--whiten"] else ["--data", labelled]
     assert kyara("export", tmp_path, "--out", tmp_path / "out", *options, *data).code == 2
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("trunk", ["resnet18", "efficientnet_lite0"])
+def test_frozen_stages_stay_as_they_were(
+    trunk: str, labelled: Path, config_file: Path, tmp_path: Path
+) -> None:
+    config = load_config(config_file)
+    model = msgspec.structs.replace(config.model, trunk=trunk, frozen_stages=2)
+    config = msgspec.structs.replace(config, model=model)
+    train(config, load_dataset(labelled), tmp_path / "run", until=1)
+    before = weights_of(tmp_path / "run")
+    train(config, load_dataset(labelled), tmp_path / "run")
+    after = weights_of(tmp_path / "run")
+    changed = {name for name in before if not torch.equal(before[name], after[name])}
+    early = ("conv_stem", "conv1", "bn1", "blocks.0.", "blocks.1.", "layer1.", "layer2.")
+    assert not [name for name in changed if name.removeprefix("trunk.").startswith(early)]
+    late = ("trunk.blocks.2.0", "trunk.layer3.0")
+    assert [name for name in changed if name.startswith(late) and "running_mean" in name]
+
+
+def test_more_stages_than_there_are_cannot_be_frozen() -> None:
+    with pytest.raises(UsageError, match="has 4 stages; 5 cannot be frozen"):
+        EmbeddingNet(ModelConfig(frozen_stages=5))

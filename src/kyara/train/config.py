@@ -41,12 +41,16 @@ class ModelConfig(_Section, kw_only=True, frozen=True, forbid_unknown_fields=Tru
         trunk: a ResNet of torchvision, or the EfficientNet-Lite0 of timm.
         pretrained: begin from the ImageNet weights of a package instead of random ones;
             there is one for the EfficientNet only.
+        frozen_stages: the stem and so many stages keep the weights and the statistics that they
+            begin with. Early layers of a network that has seen much are general, and they are
+            the dearest to train: their maps are the largest.
         dimension: of an embedding.
         mean, std: of colour values from 0 to 1.
     """
 
     trunk: Literal["resnet18", "resnet34", "resnet50", "efficientnet_lite0"] = "resnet18"
     pretrained: bool = False
+    frozen_stages: Annotated[int, msgspec.Meta(ge=0)] = 0
     dimension: Positive = 500
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
     std: tuple[float, float, float] = (0.229, 0.224, 0.225)
@@ -117,11 +121,14 @@ class OptimiserConfig(_Section, kw_only=True, frozen=True, forbid_unknown_fields
             how far it will get is better kept at its rate: its average can be used at any time.
         class_rate: times the learning rate, for the weight vector that a classifier loss has
             of each character; it is only pushed when one of its pictures is in the batch.
+        imprint: the weight vectors of a run that begins from another one, or from a plugin, are
+            the mean embeddings of the characters.
         ema: decay of the averaged weights, which are the ones that are exported.
     """
 
     learning_rate: float = 1e-3
     class_rate: float = 1.0
+    imprint: bool = False
     weight_decay: float = 0.05
     decay_from: Annotated[float, msgspec.Meta(ge=0.0, lt=1.0)] = 0.0
     warmup_steps: Annotated[int, msgspec.Meta(ge=0)] = 200

@@ -22,6 +22,7 @@ from kyara.manifest import MANIFEST, InputSpec
 from kyara.pictures.read import decode
 from kyara.train.augment import Augmentation
 from kyara.train.config import TrainConfig
+from kyara.train.imprint import imprint
 from kyara.train.model import EmbeddingNet, Objective
 from kyara.train.package import load_crops
 from kyara.train.revive import revive
@@ -151,9 +152,16 @@ class _Run:
             self.objective.net.load_state_dict(state["average"])
             self.average.load_state_dict(state["average"])
             self.objective.loss.load_state_dict(state["loss"])
+            self._take_over_head(state["head"])
         except RuntimeError as error:
             what = "that run has another model, losses or characters"
             raise UsageError(what, where=folder) from error
+
+    def _take_over_head(self, head: dict[str, Tensor]) -> None:
+        """What answers the teacher, if that run's teachers said as much as this one's."""
+        mine = self.objective.head.state_dict()
+        if {k: v.shape for k, v in head.items()} == {k: v.shape for k, v in mine.items()}:
+            self.objective.head.load_state_dict(head)
 
 
 def train(
@@ -192,6 +200,8 @@ def train(
             run.load(checkpoint)
         elif begin_from is not None:
             run.begin_from(begin_from, dataset)
+            if config.optimiser.imprint:
+                imprint(run.objective.loss, run.objective.net, dataset, config.size_at(0))
         if first:
             folder.mkdir(parents=True, exist_ok=True)
             write_record(folder, config, _data(dataset), begin_from.name if begin_from else None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any, Self, cast
 
 import torch
 from pytorch_metric_learning import losses
@@ -72,6 +72,9 @@ class EmbeddingNet(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.trunk, features = _make_trunk(config)
+        self._frozen = _first_stages(self.trunk, config.frozen_stages)
+        for module in self._frozen:
+            module.requires_grad_(False)
         self.palette = None
         self.embedder = nn.Sequential(nn.Identity(), nn.Linear(features, config.dimension))
         shape = (1, 3, 1, 1)
@@ -83,6 +86,13 @@ class EmbeddingNet(nn.Module):
     def projection(self) -> nn.Linear:
         """The layer that makes embeddings of features."""
         return cast(nn.Linear, self.embedder[1])
+
+    def train(self, mode: bool = True) -> Self:
+        """As `nn.Module.train`; frozen stages stay as they are when the model is used."""
+        super().train(mode)
+        for module in self._frozen:
+            module.eval()
+        return self
 
     def describe(self, pixels: Tensor) -> Tensor:
         """Pixels (n, 3, h, w) to features (n, f): the trunk's, then the palette's if there is
@@ -113,6 +123,20 @@ def _make_trunk(config: ModelConfig) -> tuple[nn.Module, int]:
     features = trunk.fc.in_features
     trunk.fc = nn.Identity()
     return trunk, features
+
+
+def _first_stages(trunk: nn.Module, count: int) -> list[nn.Module]:
+    """The stem and `count` stages of a trunk; none if `count` is 0."""
+    if not count:
+        return []
+    parts = dict(trunk.named_children())
+    if "conv_stem" in parts:
+        stem, stages = ["conv_stem", "bn1"], list(cast(nn.Sequential, parts["blocks"]))
+    else:
+        stem, stages = ["conv1", "bn1"], [parts[f"layer{n}"] for n in range(1, 5)]
+    if count > len(stages):
+        raise UsageError(f"the network has {len(stages)} stages; {count} cannot be frozen")
+    return [parts[name] for name in stem] + stages[:count]
 
 
 class Objective(nn.Module):
