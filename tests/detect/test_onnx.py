@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,13 @@ from PIL import Image
 import kyara
 from kyara import detect
 from kyara.detect.onnx import OnnxDetector
-from kyara.errors import PluginError, UsageError
+from kyara.errors import PictureError, PluginError, UsageError
 from kyara.evaluate.boxes import load_boxes
 from kyara.evaluate.detectors import measure_detector
 from kyara.manifest import load_manifest
 from kyara.manifest.detector import load_detector_manifest
 from kyara.pictures.read import Picture
+from kyara.pictures.source import as_source
 from kyara.plugins.discover import detector_with, open_detector
 from tests.boxed import write_boxed
 from tests.conftest import Ran, draw
@@ -126,12 +128,46 @@ def test_a_second_look_at_half_the_size_where_a_head_fills_the_picture(plugin: M
 
 def test_small_heads_are_looked_for_in_quarters(plugin: Make) -> None:
     directory = plugin(detection={"small": 0.3})
-    assert open_detector(str(directory)).longest == 128
     boxes = [box for box, _ in found(directory, white(1000, 1000, at=0.128))]
     sides = {round(right - left) for left, _, right, _ in boxes}
     assert round(0.25 * 1000) in sides
     assert round(0.25 * 600) in sides  # of a quarter, which is 600 pixels wide
     assert max(right for _, _, right, _ in boxes) > 900
+
+
+def test_quarters_are_looked_at_with_more_pixels(plugin: Make, tmp_path: Path) -> None:
+    """A large JPEG is decoded small first; only small heads are worth decoding more of it."""
+    draw(tmp_path / "page.jpg", "ruby", size=(512, 512))
+    sizes: list[int] = []
+
+    def decoded(longest: int) -> Picture:
+        sizes.append(longest)
+        return content.decode(longest=longest)
+
+    content = as_source(tmp_path / "page.jpg").read()
+    picture = content.decode(longest=64)
+    assert picture.image.size == (64, 64)
+    for small, expected in ((0.0, []), (0.3, [128])):
+        found(plugin(detection={"small": small}), replace(picture, finer=decoded))
+        assert sizes == expected
+
+
+def test_a_picture_that_cannot_be_decoded_again_is_looked_at_as_it_is(plugin: Make) -> None:
+    def broken(_longest: int) -> Picture:
+        raise PictureError("the picture is broken")
+
+    directory = plugin(detection={"small": 0.3})
+    picture = white(1000, 1000, at=0.064)
+    assert found(directory, replace(picture, finer=broken)) == found(directory, picture)
+
+
+@pytest.mark.parametrize(("width", "height", "scale"), [(64, 64, 0.5), (256, 64, 0.25)])
+def test_a_square_picture_takes_no_more_pixels_than_others(
+    plugin: Make, width: int, height: int, scale: float
+) -> None:
+    """Boxes are in pixels of the input: what becomes of them tells how large that was."""
+    (box, _), *_ = found(plugin(input={"area": 0.25}), white(width, height))
+    assert box[0] == 8 / scale
 
 
 def test_the_id_is_of_all_that_boxes_and_crops_hang_on(plugin: Make) -> None:

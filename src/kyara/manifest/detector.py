@@ -38,6 +38,8 @@ class DetectorInputSpec(Table, kw_only=True, frozen=True, forbid_unknown_fields=
 
     Attributes:
         size: pixels of the longer side; a smaller picture is made that large.
+        area: pixels at most, by those of a square of `size`: one that is squarer is made smaller,
+            so that it takes no longer than others.
         multiple: the sides are filled up to multiples of this, at the right and the bottom.
         fill: with this colour.
         dtype, layout, mean, std: see `kyara.manifest.InputSpec`.
@@ -45,6 +47,7 @@ class DetectorInputSpec(Table, kw_only=True, frozen=True, forbid_unknown_fields=
     """
 
     size: Annotated[int, msgspec.Meta(ge=32, le=4096)]
+    area: Annotated[float, msgspec.Meta(gt=0.0, le=1.0)] = 1.0
     multiple: Annotated[int, msgspec.Meta(ge=1, le=256)] = 32
     fill: tuple[Channel, Channel, Channel] = (114, 114, 114)
     dtype: Literal["uint8", "float32"] = "uint8"

@@ -20,6 +20,7 @@ from kyara.errors import PictureError, one_line, reason
 from kyara.pictures.files import open_regular
 from kyara.pictures.memory import BUDGET, cost_of, webp_size
 from kyara.pictures.mended import mended
+from kyara.pictures.picture import Picture
 from kyara.pictures.progressive import without_fine_scans
 
 __all__ = [
@@ -65,20 +66,6 @@ _TRANSPOSE = {  # EXIF orientation -> what makes the picture upright
     8: Image.Transpose.ROTATE_90,
 }
 _SWAPS_SIDES = (5, 6, 7, 8)
-
-
-@dataclass(frozen=True)
-class Picture:
-    """The pixels of one picture, upright.
-
-    Attributes:
-        image: mode RGB or RGBA; may be smaller than the file's picture.
-        width, height: of the upright picture in the file, in pixels; boxes refer to these.
-    """
-
-    image: Image.Image
-    width: int
-    height: int
 
 
 @dataclass(frozen=True)

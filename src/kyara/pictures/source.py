@@ -125,7 +125,10 @@ class Encoded:
         from kyara.pictures.read import decode
 
         sides = {"longest": longest, "shortest": shortest}
-        return decode(self.data, **sides, frame=self.frame, where=self.name)
+        picture = decode(self.data, **sides, frame=self.frame, where=self.name)
+        if picture.image.size == (picture.width, picture.height):
+            return picture
+        return replace(picture, finer=lambda longest: self.decode(longest=longest))
 
 
 @dataclass(frozen=True)

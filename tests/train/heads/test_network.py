@@ -45,6 +45,17 @@ def test_the_coarsest_level_begins_as_the_one_before_at_half_size() -> None:
         assert torch.count_nonzero(net.coarser(x)) == 0
 
 
+def test_the_first_layer_sees_squares_of_four_pixels_as_channels() -> None:
+    stage = HeadNet().trunk.stage1
+    x = torch.rand(2, 3, 10, 14)
+    corners = (x[..., ::2, ::2], x[..., 1::2, ::2], x[..., ::2, 1::2], x[..., 1::2, 1::2])
+    layer = stage[0]
+    expected = torch.nn.functional.conv2d(
+        torch.cat(corners, 1), layer.weight, layer.bias, padding=1
+    )
+    assert torch.allclose(stage(x), torch.nn.functional.silu(expected), atol=1e-5)
+
+
 def test_frozen_stages_have_no_gradient() -> None:
     net = HeadNet()
     net.freeze(2)

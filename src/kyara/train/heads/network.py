@@ -72,25 +72,35 @@ class _Pyramid(nn.Module):
         return y
 
 
+class _Stem(nn.Sequential):
+    """YOLOX's first layer: (n, 3, h, w) with the four pixels of a square as channels, and 3 x 3 of
+    those. Run as 6 x 6 pixels with stride 2, which is the same and moves no pixels about."""
+
+    def __init__(self, out: int) -> None:
+        super().__init__(nn.Conv2d(12, out, 3), nn.SiLU(inplace=True))
+
+    def forward(self, x: Tensor) -> Tensor:
+        layer = self[0]
+        assert isinstance(layer, nn.Conv2d)
+        # In YOLOX's order: by column of the square, by row, by colour.
+        squares = layer.weight.view(-1, 2, 2, 3, 3, 3).permute(0, 3, 4, 2, 5, 1)
+        weight = squares.reshape(-1, 3, 6, 6)
+        return functional.silu(functional.conv2d(x, weight, layer.bias, stride=2, padding=2))
+
+
 class _Trunk(nn.Module):
     def __init__(self) -> None:
         super().__init__()
-        self.stage1 = _convolution(12, 16, 3)
+        self.stage1 = _Stem(16)
         self.stage2 = nn.Sequential(_separable(16, 32, 2), _CrossStage(32, 32, 1, True))
         self.stage3 = nn.Sequential(_separable(32, 64, 2), _CrossStage(64, 64, 3, True))
         self.stage4 = nn.Sequential(_separable(64, 128, 2), _CrossStage(128, 128, 3, True))
         self.stage5 = nn.Sequential(_separable(128, 256, 2), _Pyramid(256), _CrossStage(256, 256))
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        fine = self.stage3(self.stage2(self.stage1(_space_to_depth(x))))
+        fine = self.stage3(self.stage2(self.stage1(x)))
         middle = self.stage4(fine)
         return fine, middle, self.stage5(middle)
-
-
-def _space_to_depth(x: Tensor) -> Tensor:
-    """(n, 3, h, w) to (n, 12, h / 2, w / 2), in the order that YOLOX has."""
-    corners = (x[..., ::2, ::2], x[..., 1::2, ::2], x[..., ::2, 1::2], x[..., 1::2, 1::2])
-    return torch.cat(corners, dim=1)
 
 
 class _Neck(nn.Module):

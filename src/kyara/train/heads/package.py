@@ -20,10 +20,10 @@ from kyara.train.heads.network import HeadNet
 __all__ = ["export_detector", "write_detector"]
 
 WEIGHTS = "model.onnx"
-MULTIPLE = 64
+MULTIPLE = 32
 TOLERANCE = {"scores": 1e-3, "boxes": 0.05}
 """How far scores, and edges in pixels, from ONNX may be from torch's."""
-_SIZES = ((128, 192), (320, 256))
+_SIZES = ((128, 192), (320, 256), (96, 160))
 
 
 class _Deployed(nn.Module):
@@ -39,7 +39,7 @@ class _Deployed(nn.Module):
 
 
 def export_detector(net: HeadNet, path: Path) -> None:
-    """Write `net` as ONNX, for pictures whose sides are multiples of 64, the last stride.
+    """Write `net` as ONNX, for pictures whose sides are multiples of 32, as in training.
 
     Raises:
         KyaraError: the written graph does not give torch's scores and boxes.
