@@ -220,7 +220,9 @@ def test_half_weights_answer_as_the_exact_ones(
     np.testing.assert_allclose(half, exact, atol=5e-3)
 
 
-@pytest.mark.parametrize("options", [["--int8", "--half"], ["--palette"], ["--whiten"]])
+@pytest.mark.parametrize(
+    "options", [["--int8", "--half"], ["--palette"], ["--dimension", "8"], ["--whiten"]]
+)
 def test_export_options_that_do_not_fit(
     labelled: Path, tmp_path: Path, kyara: Callable[..., Ran], options: list[str]
 ) -> None:
@@ -250,3 +252,21 @@ def test_frozen_stages_stay_as_they_were(
 def test_more_stages_than_there_are_cannot_be_frozen() -> None:
     with pytest.raises(UsageError, match="has 4 stages; 5 cannot be frozen"):
         EmbeddingNet(ModelConfig(frozen_stages=5))
+
+
+def test_a_mirrored_export_says_the_same_of_a_mirror_image(
+    labelled: Path, config_file: Path, tmp_path: Path, kyara: Callable[..., Ran]
+) -> None:
+    config = load_config(config_file)
+    train(config, load_dataset(labelled), tmp_path / "run", until=2)
+    plugin = tmp_path / "plugin"
+    ways = ("--mirror", "--whiten", "--dimension", "12", "--data", labelled)
+    exported = kyara("export", tmp_path / "run", "--out", plugin, *ways)
+    assert exported.code == 0, exported.err
+    encoder = open_encoder(str(plugin))
+    crops = np.random.default_rng(0).integers(0, 256, (5, 48, 48, 3), dtype=np.uint8)
+    mirrored = np.ascontiguousarray(crops[:, :, ::-1])
+    rows = encoder.encode(crops)
+    assert rows.shape == (5, encoder.dimension) == (5, 12)
+    np.testing.assert_allclose(rows, encoder.encode(mirrored), atol=1e-4)
+    assert not np.allclose(rows[0], rows[1], atol=1e-2)

@@ -70,10 +70,21 @@ WHITENING_PICTURES = 12_000
     help="With --whiten: let the colours of a crop count beside what the network sees.",
 )
 @click.option(
+    "--dimension",
+    type=click.IntRange(min=1),
+    help="With --whiten: of an embedding; default: that of the training.",
+)
+@click.option(
+    "--mirror",
+    is_flag=True,
+    help="Look at each crop and its mirror image: better answers, twice the time.",
+)
+@click.option(
     "--data",
+    multiple=True,
     type=click.Path(path_type=Path),
     metavar="DATA",
-    help="Labelled pictures for --int8 and --whiten: the training data.",
+    help="Labelled pictures for --int8 and --whiten: the training data. May be given repeatedly.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(
@@ -88,7 +99,9 @@ def command(
     half: bool,
     whiten: bool,
     palette: bool,
-    data: Path | None,
+    dimension: int | None,
+    mirror: bool,
+    data: tuple[Path, ...],
     as_json: bool,
 ) -> None:
     """Turn the training run in RUN into a plugin directory.
@@ -113,17 +126,17 @@ def command(
     )
     cosine = None
     if task == "detect":
-        if int8 or whiten or palette or data is not None:
+        if int8 or whiten or palette or dimension or mirror or data:
             raise click.UsageError("a detector goes with --size and --half only")
         _export_detector(run, out, plugin, size or DETECTOR_SIZE, half)
     else:
-        if (int8 or whiten) and data is None:
+        if (int8 or whiten) and not data:
             raise click.UsageError("--int8 and --whiten need --data")
         if int8 and half:
             raise click.UsageError("--int8 and --half exclude each other")
-        if palette and not whiten:
-            raise click.UsageError("--palette needs --whiten")
-        ways = _Ways(size, int8, half, whiten, palette)
+        if (palette or dimension) and not whiten:
+            raise click.UsageError("--palette and --dimension need --whiten")
+        ways = _Ways(size, int8, half, whiten, palette, dimension, mirror)
         cosine = _export_encoder(run, out, plugin, ways, data)
     size_in_bytes = (out / WEIGHTS).stat().st_size
     summary = {
@@ -148,13 +161,15 @@ class _Ways:
     half: bool
     whiten: bool
     palette: bool
+    dimension: int | None
+    mirror: bool
 
 
 def _export_encoder(
-    run: Path, out: Path, plugin: PluginSpec, ways: _Ways, data: Path | None
+    run: Path, out: Path, plugin: PluginSpec, ways: _Ways, data: tuple[Path, ...]
 ) -> float | None:
     """Write the plugin; returns the mean cosine of the 8-bit embeddings, if there are any."""
-    from kyara.evaluate.dataset import load_dataset
+    from kyara.evaluate.dataset import load_datasets
     from kyara.manifest import InputSpec, TrainingSpec
     from kyara.plugins.new import new_plugin
     from kyara.train.loop import load_trained, training_data
@@ -163,9 +178,11 @@ def _export_encoder(
 
     net, config = load_trained(run)
     spec = InputSpec(size=ways.size or config.sizes[-1].size, dtype="uint8", layout="NHWC")
-    dataset = None if data is None else load_dataset(data)
+    dataset = load_datasets(data) if data else None
+    net.mirrored = ways.mirror
     if ways.whiten and dataset is not None:
-        fit_projection(net, *load_crops(dataset, WHITENING_PICTURES, spec), palette=ways.palette)
+        crops, labels = load_crops(dataset, WHITENING_PICTURES, spec)
+        fit_projection(net, crops, labels, palette=ways.palette, dimension=ways.dimension)
     cosine = None
     with tempfile.TemporaryDirectory() as folder:
         model = Path(folder) / "model.onnx"
@@ -184,7 +201,7 @@ def _export_encoder(
                 made,
                 plugin=plugin,
                 input_spec=spec,
-                dimension=config.model.dimension,
+                dimension=net.projection.out_features,
                 training=training,
             )
     return cosine

@@ -33,9 +33,10 @@ TRAIN and DEV are data sets as `kyara evaluate` takes them, without a character 
     "--on",
     "train",
     required=True,
+    multiple=True,
     metavar="TRAIN",
     type=click.Path(path_type=Path),
-    help="Labelled pictures to learn from how characters differ.",
+    help="Labelled pictures to learn from how characters differ. May be given repeatedly.",
 )
 @click.option(
     "--calibrate",
@@ -66,7 +67,7 @@ TRAIN and DEV are data sets as `kyara evaluate` takes them, without a character 
 )
 def command(
     plugin: Path,
-    train: Path,
+    train: tuple[Path, ...],
     dev: Path,
     json_file: Path | None,
     bootstrap: int,
@@ -81,7 +82,7 @@ def command(
     Needs the extra `evaluate`.
     """
     from kyara.errors import UsageError
-    from kyara.evaluate.dataset import load_dataset
+    from kyara.evaluate.dataset import load_datasets
     from kyara.evaluate.open_set_fit import calibrate_plda, fit_on
     from kyara.extras import optional
     from kyara.manifest import load_manifest
@@ -92,15 +93,15 @@ def command(
         what = "an open-set judge is for a model that compares by the cosine"
         raise UsageError(what, where=plugin)
     encoder = ModelOptions(os.fspath(plugin.resolve()), device=device).encoder()
-    others, labelled = load_dataset(train), load_dataset(dev)
+    others, labelled = load_datasets(train), load_datasets([dev])
     learnt, judged = _embed(encoder, others), _embed(encoder, labelled)
     plda = fit_on(learnt.sources)
     spec = calibrate_plda(
         plda,
         encoder,
         judged.sources,
-        fitted_on=_described(train, others),
-        calibrated_on=_described(dev, labelled),
+        fitted_on=_described(others, *train),
+        calibrated_on=_described(labelled, dev),
         seed=seed,
     )
     write_open_set(plugin, spec, plda.to_bytes())
@@ -122,9 +123,10 @@ def _embed(encoder: Encoder, dataset: Dataset) -> EmbeddedDataset:
         return embed_dataset(encoder, dataset, on_done=tick)
 
 
-def _described(path: Path, dataset: Dataset) -> str:
+def _described(dataset: Dataset, *paths: Path) -> str:
     pictures, characters = len(dataset.pictures), len(dataset.by_identity)
-    return f"{path.stem}: {pictures} pictures of {characters} characters"
+    names = " and ".join(path.stem for path in paths)
+    return f"{names}: {pictures} pictures of {characters} characters"
 
 
 def _measure(

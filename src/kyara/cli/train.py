@@ -109,12 +109,12 @@ def _begin_encoder(
     config: Path, data: tuple[Path, ...], folder: Path, begin_from: Path | None
 ) -> tuple[Callable[..., object], int]:
     """What trains, and for how many steps."""
-    from kyara.evaluate.dataset import Dataset, load_dataset
+    from kyara.evaluate.dataset import load_datasets
     from kyara.train.config import load_config
     from kyara.train.loop import train
 
     settings = load_config(config)
-    dataset = Dataset(tuple(picture for path in data for picture in load_dataset(path).pictures))
+    dataset = load_datasets(data)
     _say(f"{len(dataset.pictures)} pictures of {len(dataset.by_identity)} characters")
     return partial(train, settings, dataset, folder, begin_from=begin_from), settings.steps
 

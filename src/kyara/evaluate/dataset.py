@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import tarfile
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -22,7 +23,7 @@ from kyara.library.cast import folders_in
 from kyara.pictures.find import find_pictures
 from kyara.pictures.source import File, Member
 
-__all__ = ["Dataset", "LabelledPicture", "index_archive", "load_dataset"]
+__all__ = ["Dataset", "LabelledPicture", "index_archive", "load_dataset", "load_datasets"]
 
 
 @dataclass(frozen=True)
@@ -116,6 +117,11 @@ def load_dataset(path: Path) -> Dataset:
         hint = "one folder per character is expected"
         raise DataError("no picture is in this data set", where=path, hint=hint)
     return Dataset(tuple(pictures))
+
+
+def load_datasets(paths: Iterable[Path]) -> Dataset:
+    """The data sets at `paths` as one, as `load_dataset` reads each."""
+    return Dataset(tuple(picture for path in paths for picture in load_dataset(path).pictures))
 
 
 def _from_folder(root: Path) -> list[LabelledPicture]:

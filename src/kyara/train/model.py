@@ -66,6 +66,7 @@ class EmbeddingNet(nn.Module):
 
     embedder: nn.Sequential
     palette: Palette | None
+    mirrored: bool
     mean: Tensor
     std: Tensor
 
@@ -76,6 +77,7 @@ class EmbeddingNet(nn.Module):
         for module in self._frozen:
             module.requires_grad_(False)
         self.palette = None
+        self.mirrored = False
         self.embedder = nn.Sequential(nn.Identity(), nn.Linear(features, config.dimension))
         shape = (1, 3, 1, 1)
         mean, std = torch.tensor(config.mean).view(shape), torch.tensor(config.std).view(shape)
@@ -98,10 +100,18 @@ class EmbeddingNet(nn.Module):
         """Pixels (n, 3, h, w) to features (n, f): the trunk's, then the palette's if there is
         one."""
         pixels = pixels.to(self.mean.dtype)
-        features: Tensor = self.trunk((pixels - self.mean) / self.std)
+        features = self._seen((pixels - self.mean) / self.std)
         if self.palette is None:
             return features
         return torch.cat([features, self.palette(pixels)], dim=1)
+
+    def _seen(self, pixels: Tensor) -> Tensor:
+        """Features (n, f) of the trunk; if `mirrored`, the mean over each crop and its mirror
+        image."""
+        if not self.mirrored:
+            return cast(Tensor, self.trunk(pixels))
+        both: Tensor = self.trunk(torch.cat([pixels, pixels.flip(3)]))
+        return both.view(2, -1, both.shape[1]).mean(0)
 
     def project(self, features: Tensor) -> Tensor:
         """Features (n, f) to embeddings (n, d)."""

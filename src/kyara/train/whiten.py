@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from kyara.errors import UsageError
 from kyara.train.model import EmbeddingNet, Palette
 from kyara.types import PixelArray
 
@@ -29,7 +30,12 @@ shows."""
 
 
 def whiten(
-    net: EmbeddingNet, crops: PixelArray, labels: NDArray[np.intp], *, palette: bool = False
+    net: EmbeddingNet,
+    crops: PixelArray,
+    labels: NDArray[np.intp],
+    *,
+    palette: bool = False,
+    dimension: int | None = None,
 ) -> None:
     """Replace the projection of `net` by one fitted to labelled crops.
 
@@ -37,6 +43,10 @@ def whiten(
         crops: uint8, shape (n, size, size, 3).
         labels: a number per character, shape (n,); those with one picture say nothing.
         palette: project the crop's palette too, beside the trunk's features.
+        dimension: of an embedding; default: that of the projection which is replaced.
+
+    Raises:
+        UsageError: there are fewer features than the embedding is to have numbers.
     """
     crops = np.concatenate([crops, _grey(crops[::GREY_EVERY])])
     labels = np.concatenate([labels, labels[::GREY_EVERY]])
@@ -51,8 +61,12 @@ def whiten(
         ]
     )
     features = np.concatenate(parts, axis=1) * scales
+    wanted = dimension or net.projection.out_features
+    if wanted > features.shape[1]:
+        what = f"{features.shape[1]} features cannot make an embedding of {wanted} numbers"
+        raise UsageError(what)
     mean = features.mean(axis=0)
-    projection = _fit(features, mean, labels, net.projection.out_features) * scales[:, None]
+    projection = _fit(features, mean, labels, wanted) * scales[:, None]
     linear = nn.Linear(*projection.shape)
     with torch.no_grad():
         linear.weight.copy_(torch.from_numpy(projection.T))
