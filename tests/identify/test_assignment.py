@@ -5,11 +5,12 @@ from __future__ import annotations
 import itertools
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from kyara.identify.assignment import NOBODY, assign
+from kyara.identify.assignment import NOBODY, assign, best_pairs
 from kyara.types import FloatArray
 
 SIZES = st.tuples(st.integers(1, 4), st.integers(1, 4))
@@ -65,3 +66,19 @@ def test_the_second_best_is_taken_where_that_is_better_for_both() -> None:
     assert assign(scores, 0.0).tolist() == [1, 0]
     scores[0, 1] = -1.0
     assert assign(scores, 0.0).tolist() == [0, NOBODY]
+
+
+@given(
+    arrays(np.float64, st.tuples(st.integers(1, 9), st.integers(0, 12)), elements=VALUES),
+    st.sampled_from([-20.0, 0.0, 1.5]),
+)
+def test_pairs_are_worth_as_much_as_those_of_scipy(worth: FloatArray, alone: float) -> None:
+    optimize = pytest.importorskip("scipy.optimize")
+    rows, columns = worth.shape
+    chosen = best_pairs(worth, alone)
+    paired = chosen[chosen >= 0]
+    assert len(set(paired.tolist())) == len(paired)
+    padded = np.hstack([worth, np.full((rows, rows), alone), np.full((rows, 1), -np.inf)])
+    found = padded[np.arange(rows), np.where(chosen < 0, columns, chosen)].sum()
+    costs = np.where(np.isfinite(padded), -padded, 1e6)
+    assert found == pytest.approx(-costs[optimize.linear_sum_assignment(costs)].sum())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +28,7 @@ Kyara = Callable[..., Ran]
 
 
 def answer(name: str | None, box: Box, kind: str = "head", said: Said = NOTHING) -> Answer:
-    best = Match(name or "nobody", 0.5, 0.93)
+    best = Match("nobody", 0.1, 0.02) if name in (None, "unknown") else Match(name, 0.5, 0.93)
     return Answer(Path("x.png"), b"", name, (best,), detection=Detection(box, kind), said=said)
 
 
@@ -87,6 +88,9 @@ def test_what_is_written() -> None:
         answer("Ann", box), answer("unknown", box), answer(None, box, said=Said(ignored=True))
     ) == ["Ann 93%", "unknown", "ignored"]
     assert texts(answer("Ann", box, said=Said("Ann"))) == ["Ann"]  # nobody has to be sure
+    maybe = replace(answer("unknown", box), ranked=(Match("Ann", 0.4, 0.31),))
+    assert texts(maybe) == ["perhaps Ann 31%"]
+    assert texts(replace(maybe, ranked=(Match("Ann", 0.4, None),))) == ["unknown"]
     assert texts(answer("a\nb", box)) == ["a\\nb 93%"]
     (long,) = texts(answer("name " * 40, box), width=300)
     assert long.endswith("… 93%")

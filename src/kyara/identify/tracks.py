@@ -17,6 +17,7 @@ from kyara.detect import WHOLE
 from kyara.encode.encoder import Encoder
 from kyara.encode.pipeline import EmbeddedPicture
 from kyara.identify.answer import Answer, answer_pictures
+from kyara.identify.assignment import best_pairs
 from kyara.identify.gallery import Gallery
 from kyara.identify.judge import Rule
 from kyara.library.said import Said
@@ -96,15 +97,12 @@ def _linked(
     """Which figure goes on with which track."""
     if not tracks or not figures:
         return {}
-    from scipy.optimize import linear_sum_assignment
-
     rows = normalised(np.stack([row for _, row in figures]))
     alike = rows @ np.concatenate([track.embedding for track in tracks]).T
     overlap = np.asarray([[d.box.overlap(track.last.box) for track in tracks] for d, _ in figures])
     possible = (alike >= _ALIKE_ELSEWHERE) | ((overlap >= _SAME_PLACE) & (alike >= _ALIKE))
-    worth = np.where(possible, alike + overlap, 0.0)
-    pairs = zip(*linear_sum_assignment(worth, maximize=True), strict=True)
-    return {int(f): tracks[int(t)] for f, t in pairs if possible[f, t]}
+    pairs = best_pairs(np.where(possible, alike + overlap, -np.inf).astype(np.float64), 0.0)
+    return {figure: tracks[track] for figure, track in enumerate(pairs) if track >= 0}
 
 
 def answer_tracks(

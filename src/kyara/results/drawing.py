@@ -107,6 +107,8 @@ def _text(
 ) -> tuple[str, ImageFont.FreeTypeFont]:
     """What is written at a figure, cut so that it fits into the width of the picture."""
     name = "ignored" if answer.character is None else printable(answer.character)
+    if answer.perhaps is not None:
+        name = f"perhaps {printable(answer.perhaps.character)}"
     font = font_for(name, letter)
     if font is None:
         name, font = f"figure {number}:", font_for("", letter)
@@ -114,6 +116,7 @@ def _text(
         raise OutputError("this Pillow has no font", hint="install a Pillow with FreeType")
     chance = answer.best.probability if answer.best is not None else None
     named = answer.character not in (None, UNKNOWN) and answer.said.character is None
+    named = named or answer.perhaps is not None
     rest = f" {chance:.0%}" if named and chance is not None else ""
     most = width - letter
     if font.getlength(name + rest) > most:
