@@ -19,6 +19,7 @@ from typing import Any
 
 import head_numbers
 import inbox_numbers
+import suggestion_numbers
 
 from kyara.evaluate.report import (
     EncoderResult,
@@ -220,6 +221,8 @@ PAGES: dict[Path, dict[str, Callable[[], str]]] = {
         "whole": lambda: table(head_numbers.worth()),
         "together": lambda: table(head_numbers.together()),
         "groups": groups,
+        "suggestions": lambda: table(suggestion_numbers.kinds()),
+        "suggestions-by-source": lambda: table(suggestion_numbers.by_source()),
     },
     PLUGINS / "heads-1" / "CARD.md": {"heads": heads},
     **{PLUGINS / model / "CARD.md": {"numbers": partial(quality, model)} for model in MODELS},

@@ -164,6 +164,8 @@ def test_better_embeddings_measure_better(protocol: EvaluationProtocol) -> None:
         pytest.skip("what an alteration costs says nothing of what was there to lose")
     if protocol.name == "grouping":
         pytest.skip("it is measured at the model's own similarity, and a toy says none")
+    if protocol.name == "suggestions":
+        pytest.skip("what is asked hangs on probabilities, and a toy says none")
     pictures = 5 if protocol.name == "tiers" else 12  # its primary metric is of the first tier
     good, bad = (complete(clusters(12, pictures, noise)) for noise in (0.3, 1.5))
     primary = protocol.primary("avg")

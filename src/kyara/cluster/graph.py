@@ -8,6 +8,7 @@ cost grows with the edges.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -83,18 +84,38 @@ def _undirected(pairs: Indices, weights: FloatArray, nodes: int) -> Graph:
 
 
 def whispered(graph: Graph, seed: int = 0) -> Indices:
-    """A label for each node, shape (n,); a node without an edge has its own."""
+    """A label for each node, shape (n,); a node without an edge has its own.
+
+    Only nodes are looked at of which a neighbour has another label than when they were looked at
+    last: the others would keep theirs.
+    """
     rng = np.random.default_rng(seed)
-    labels = np.arange(len(graph), dtype=np.intp)
+    labels = list(range(len(graph)))
+    starts = graph.starts.tolist()
+    ends, weights = graph.ends.tolist(), graph.weights.tolist()
+    stale = [True] * len(graph)
     linked = np.flatnonzero(np.diff(graph.starts))
     for _ in range(_ROUNDS):
         changed = False
-        for node in rng.permutation(linked):
-            edges = slice(graph.starts[node], graph.starts[node + 1])
-            found, of = np.unique(labels[graph.ends[edges]], return_inverse=True)
-            best = found[np.bincount(of, graph.weights[edges]).argmax()]
-            changed |= bool(best != labels[node])
-            labels[node] = best
+        for node in rng.permutation(linked).tolist():
+            if not stale[node]:
+                continue
+            stale[node] = False
+            edges = slice(starts[node], starts[node + 1])
+            best = _heaviest([labels[end] for end in ends[edges]], weights[edges])
+            if best != labels[node]:
+                labels[node], changed = best, True
+                for end in ends[edges]:
+                    stale[end] = True
         if not changed:
             break
-    return labels
+    return np.asarray(labels, dtype=np.intp)
+
+
+def _heaviest(labels: Sequence[int], weights: Sequence[float]) -> int:
+    """The label that weighs most; of equal ones the lowest. For so few, lists are faster than
+    arrays."""
+    sums: dict[int, float] = {}
+    for label, weight in zip(labels, weights, strict=True):
+        sums[label] = sums.get(label, 0.0) + weight
+    return min(sums, key=lambda label: (-sums[label], label))

@@ -53,11 +53,9 @@ class NamedCharacters:
         scores = fitted.judge.scores(unnamed.embeddings, named.gallery)
         return cls(scores, unnamed, named.gallery, fitted)
 
-    def likely(
-        self, places: Indices, least: float = _LIKELY, but: Collection[str] = ()
-    ) -> Perhaps | None:
+    def likely(self, places: Indices, but: Collection[str] = ()) -> Perhaps | None:
         """Whom these figures, of one group, probably show: nobody whom one of them was said not
-        to show, who is in `but`, or less probable than `least`."""
+        to show, or who is in `but`."""
         refused = {name for n in places.tolist() for name in self.unnamed.said[n].rejected}
         refused.update(but)
         mean = self.scores[places].mean(axis=0)
@@ -65,6 +63,6 @@ class NamedCharacters:
         best = int(mean.argmax())
         count = int(self.gallery.counts[best])
         probability = self.rule.judge.probability(float(mean[best]), count)
-        if not np.isfinite(mean[best]) or probability is None or probability < least:
+        if not np.isfinite(mean[best]) or probability is None or probability < _LIKELY:
             return None
         return Perhaps(self.gallery.characters[best], probability)

@@ -16,7 +16,7 @@ from kyara.suggest.contents import Contents, read_contents
 from kyara.suggest.copies import copies
 from kyara.suggest.kinds import Kind, Suggestion
 from kyara.suggest.misplaced import misplaced
-from kyara.suggest.pairs import LEAST, characters_that_are_one, groups_that_are_one
+from kyara.suggest.pairs import characters_that_are_one, groups_that_are_one
 from kyara.types import Progress, silent
 
 __all__ = ["Suggested", "suggest"]
@@ -83,7 +83,7 @@ def _named(library: Library, encoder: Encoder, contents: Contents) -> list[Sugge
     found = []
     for group in contents.groups:
         apart = [name for name, one in characters.items() if are_apart(group.stance, one.stance)]
-        perhaps = named.likely(group.places, LEAST, but=apart)
+        perhaps = named.likely(group.places, apart)
         if perhaps is not None:
             sides = (group.side, characters[perhaps.character].side)
             asked = (Kind.NAMED, sides, (), perhaps.probability, group.side.pictures)

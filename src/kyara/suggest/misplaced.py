@@ -21,9 +21,9 @@ REFERENCES = 3
 LEAST = 0.3
 """From which probability on it is asked."""
 
-_RIGHT = 4.5
+_RIGHT = 4.0
 """Log-odds, before it is looked at, that a reference shows its character and not the other that
-it is most alike: people seldom err. Measured on half of the characters of the dev pictures."""
+it is most alike: people seldom err. Chosen on half of the characters of the dev pictures."""
 
 _CERTAIN = 1e-6
 """Probabilities nearer to 0 or 1 are taken for this near."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +18,9 @@ from kyara.types import FloatArray
 
 __all__ = ["LEAST", "Closeness", "characters_that_are_one", "closeness", "groups_that_are_one"]
 
-LEAST = 0.3
-"""From which probability on it is asked whether two are one: an answer is a key."""
+LEAST = 0.2
+"""From which probability on it is asked whether two groups are one: six of ten are then. Chosen on
+half of the characters of the dev pictures."""
 
 LEAST_ALIKE = 0.1
 """From which on two characters are said to be alike."""
@@ -50,8 +51,28 @@ class Closeness:
 
     def probability(self, one: int, other: int) -> float | None:
         """That two are one; None for a model without calibration."""
+        if not np.isfinite(self.scores[one, other]):
+            return None
         count = max(self.counts[one], self.counts[other])
         return self.rule.judge.probability(float(self.scores[one, other]), count)
+
+    def but(self, pairs: Sequence[tuple[int, int]]) -> Closeness:
+        """The same, but these are no pairs."""
+        scores = self.scores.copy()
+        for one, other in pairs:
+            scores[one, other] = scores[other, one] = -np.inf
+        return replace(self, scores=scores)
+
+    def closest(self, least: float) -> list[tuple[int, int, float]]:
+        """Each with the one that is closest to it, once each pair, with the probability that they
+        are one, if that is `least` or more."""
+        best = enumerate(self.scores.argmax(axis=1).tolist())
+        found = []
+        for one, other in sorted({(min(pair), max(pair)) for pair in best}):
+            probability = self.probability(one, other)
+            if probability is not None and probability >= least:
+                found.append((one, other, probability))
+        return found
 
 
 def closeness(
@@ -110,18 +131,16 @@ def _closest(
     if len(members) < 2:
         return []
     found = closeness([one.embeddings for one in members], others, contents.encoder, contents.rule)
-    scores = found.scores.copy()
     stances = [(n, one.stance) for n, one in enumerate(members) if one.stance]
-    for (n, first), (m, second) in itertools.combinations(stances, 2):
-        if are_apart(first, second):
-            scores[n, m] = scores[m, n] = -np.inf
-    pairs = {(min(n, m), max(n, m)) for n, m in enumerate(scores.argmax(axis=1).tolist())}
+    apart = [
+        (n, m)
+        for (n, first), (m, second) in itertools.combinations(stances, 2)
+        if are_apart(first, second)
+    ]
     closest = []
-    for n, m in sorted(pairs):
-        probability = found.probability(n, m) if np.isfinite(scores[n, m]) else None
-        if probability is not None and probability >= least:
-            larger, smaller = sorted((n, m), key=lambda one: -members[one].side.pictures)
-            closest.append((members[larger], members[smaller], probability))
+    for n, m, probability in found.but(apart).closest(least):
+        larger, smaller = sorted((n, m), key=lambda one: -members[one].side.pictures)
+        closest.append((members[larger], members[smaller], probability))
     return closest
 
 

@@ -28,6 +28,7 @@ from kyara.evaluate.protocols.learning import Learning
 from kyara.evaluate.protocols.open_set import OpenSetIdentification
 from kyara.evaluate.protocols.retrieval import Retrieval
 from kyara.evaluate.protocols.robustness import Robustness
+from kyara.evaluate.protocols.suggestions import Suggestions
 from kyara.evaluate.protocols.verification import HardPairs, Verification
 
 __all__ = [
@@ -51,6 +52,7 @@ __all__ = [
     "Outcome",
     "Retrieval",
     "Robustness",
+    "Suggestions",
     "Tiers",
     "Verification",
     "standard_protocols",
@@ -67,6 +69,7 @@ PROTOCOLS: dict[str, Callable[[int], EvaluationProtocol]] = {
     "learning": lambda samples: Learning(bootstrap=samples),
     "clustering": lambda samples: Clustering(bootstrap=samples),
     "grouping": lambda _samples: Grouping(),
+    "suggestions": lambda _samples: Suggestions(),
     "robustness": lambda samples: Robustness(bootstrap=samples),
 }
 """By name, in the order of reports: from the number of bootstrap samples to the protocol."""
