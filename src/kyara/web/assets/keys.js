@@ -27,6 +27,13 @@ function isTyping(target) {
   return target instanceof HTMLInputElement && target.type !== "checkbox";
 }
 
+/** Whether what has the focus makes something of the key itself. @param {KeyboardEvent} event */
+function doesItsOwn({ target, key }) {
+  if (!(target instanceof Element)) return false;
+  if (key === " ") return target.closest("button, input") !== null;
+  return key === "Enter" && target.closest("button, a") !== null;
+}
+
 /** @param {KeyboardEvent} event */
 function pressed(event) {
   if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
@@ -35,8 +42,7 @@ function pressed(event) {
     (shortcut) => shortcut.keys.includes(event.key) && (shortcut.whileTyping || !isTyping(event.target)),
   );
   if (!found) return;
-  const button = event.target instanceof HTMLElement && event.target.closest("button, a, summary");
-  if (button && (event.key === "Enter" || event.key === " ")) return; // it does its own
+  if (doesItsOwn(event)) return;
   event.preventDefault();
   found.act(event);
 }

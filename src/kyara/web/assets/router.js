@@ -1,6 +1,8 @@
 // @ts-check
 /** From addresses to views, without loading the page again. */
 
+import { useKeys } from "./keys.js";
+
 /**
  * @typedef {{leave?: () => void}} Shown
  * @typedef {(place: HTMLElement, parameter: string) => Promise<Shown | void>} View
@@ -30,6 +32,8 @@ export async function show() {
   shown?.leave?.();
   shown = undefined;
   const place = /** @type {HTMLElement} */ (document.getElementById("view"));
+  place.inert = true; // what is typed from now on is not meant for the view before
+  useKeys([]);
   const found = routes.map((one) => ({ ...one, match: one.pattern.exec(location.pathname) })).find((one) => one.match);
   if (!found?.match) {
     go("/");
@@ -48,6 +52,7 @@ export async function show() {
   }
   shown = next;
   place.replaceChildren(fresh);
+  place.inert = false;
   window.scrollTo(0, 0);
   const heading = fresh.querySelector("h1");
   document.title = `${heading?.textContent ?? "Kyara"} – Kyara`;

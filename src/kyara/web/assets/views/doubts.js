@@ -25,6 +25,8 @@ export async function doubtsView(place) {
   /** Shown before, the last at the end. @type {any[]} */
   const before = [];
   let said = 0;
+  /** What the card shows. */
+  let shown = "";
   let isBusy = false;
   let isStale = false;
 
@@ -66,13 +68,17 @@ export async function doubtsView(place) {
 
   function draw() {
     const item = items[0];
+    const drawn = JSON.stringify([item, before.length > 0, later.size]);
     fill(summary, total ? `${counted(total, "figure")} without a name; those stand first that the model is least sure of.` : "");
     fill(ahead, strip(items.slice(1, 13).map((one) => one.figure)));
+    if (drawn === shown) return; // somebody may be typing in it
+    shown = drawn;
     if (!item) {
       fill(card, h("p", { class: "empty" }, later.size ? `${counted(later.size, "figure")} put off. ` : "Nothing is doubtful. ", later.size > 0 && h("button", { type: "button", onclick: () => (later.clear(), void refresh()) }, "Show them again")));
       return;
     }
     const found = item.found;
+    const isTyping = document.activeElement === naming.input;
     fill(
       card,
       h("div", { class: "portrait" }, h("a", { href: `/pictures/${item.figure.picture}`, "aria-label": `The picture ${item.name}` }, h("img", { src: imageOf(item.figure, 512), alt: `The figure in ${item.name}`, onerror: gone })), h("p", { class: "soft path" }, h("bdi", null, item.name))),
@@ -92,6 +98,7 @@ export async function doubtsView(place) {
         ),
       ),
     );
+    if (isTyping) naming.input.focus();
   }
 
   /** @param {any} found */
