@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 
@@ -169,6 +170,34 @@ def test_whom_a_group_may_show(api: Api) -> None:
     assert (perhaps["number"], perhaps["character"]) == (number, "Ruby")
     api.decide("reject", character="Ruby", group=number)
     assert api.get("/groups/perhaps", **wanted)["groups"] == []
+
+
+def test_a_question_is_answered_once(api: Api) -> None:
+    groups = api.groups()
+    figures = api.get(f"/groups/{groups['ruby']['number']}")["figures"]
+    api.decide("confirm", character="Ruby", figures=figures[:3])
+    api.decide("confirm", character="Jade", group=groups["jade"]["number"])
+
+    def asked() -> list[dict[str, Any]]:
+        found = api.get("/suggestions", kind=["named"])["questions"]
+        return [one for one in found if one["sides"][1]["character"] == "Ruby"]
+
+    (question,) = asked()
+    assert question["sides"][0]["group"] == groups["ruby"]["number"]
+    says = {"key": question["key"], "kind": "named"}
+    said = api.post("/suggestions", **says, yes=True)
+    assert said["words"] == "2 pictures: Ruby"
+    assert asked() == []
+    assert "answered already" in api.post("/suggestions", 404, **says, yes=True)["error"]
+    api.post("/decisions/undo")
+    assert asked() == [question]
+    assert api.post("/suggestions", **says, yes=False)["kind"] == "reject"
+    assert asked() == []
+
+
+def test_copies_are_looked_for_where_that_is_asked(api: Api, library: Path) -> None:
+    assert "copies" not in [q["kind"] for q in api.get("/suggestions")["questions"]]
+    assert {q["kind"] for q in api.get("/suggestions", kind=["copies"])["questions"]} <= {"copies"}
 
 
 def test_groups_and_characters_are_said_to_be_one_or_different(api: Api) -> None:

@@ -15,7 +15,16 @@ from kyara.web.desk import Desk
 from kyara.web.engine import Engine
 from kyara.web.grouping import Grouper
 from kyara.web.problems import answer_problems
-from kyara.web.routes import asking, characters, decisions, groups, page, pictures, session
+from kyara.web.routes import (
+    asking,
+    characters,
+    decisions,
+    groups,
+    page,
+    pictures,
+    session,
+    suggestions,
+)
 from kyara.web.thumbnails import Thumbnails
 
 __all__ = ["create_app"]
@@ -58,7 +67,7 @@ def create_app(
     )
     app.state.desk = desk
     answer_problems(app)
-    for routes in (session, characters, groups, pictures, decisions, asking):
+    for routes in (session, characters, groups, pictures, decisions, suggestions, asking):
         app.include_router(routes.router, prefix=API)
     app.include_router(page.router)
     page.mount_assets(app)

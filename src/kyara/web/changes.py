@@ -6,9 +6,11 @@ from typing import Annotated, Literal, Union
 
 from pydantic import Field
 
+from kyara.suggest.kinds import Kind
 from kyara.web.shapes import Edges, Figure, Name, Shape
 
 __all__ = [
+    "Answer",
     "Apart",
     "Change",
     "Confirm",
@@ -110,6 +112,14 @@ Change = Annotated[
     Field(discriminator="kind"),
 ]
 """What can be said."""
+
+
+class Answer(Shape):
+    """Yes or no to a question of `/suggestions`."""
+
+    key: str
+    kind: Kind
+    yes: bool
 
 
 class Undo(Shape):

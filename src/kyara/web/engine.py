@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeVar
 
@@ -17,6 +17,7 @@ from kyara.detect import Detector
 from kyara.encode.encoder import Encoder
 from kyara.encode.pipeline import EmbeddedPicture, embed_pictures
 from kyara.errors import KyaraError, PluginError
+from kyara.identify.default import choose_judge
 from kyara.identify.references import LibraryReferences
 from kyara.library.intake import detector_of
 from kyara.library.said import Subject
@@ -26,6 +27,8 @@ from kyara.pictures.source import Source
 from kyara.plugins.discover import open_encoder
 from kyara.plugins.trust import require_trusted
 from kyara.runtime.device import parse_device
+from kyara.suggest.ask import suggest
+from kyara.suggest.kinds import Kind, Suggestion
 from kyara.types import Detection, FloatArray
 from kyara.web.judged import Judged, judge_library
 
@@ -44,7 +47,9 @@ class Opened:
     encoder: Encoder
     detector: Detector
     _judged: Judged | None = None
-    _at: tuple[int, int] | None = field(default=None)
+    _at: tuple[int, int] | None = None
+    _suggestions: tuple[Suggestion, ...] | None = None
+    _suggested_at: tuple[int, int] | None = None
 
     @classmethod
     def at(cls, path: Path, device: str) -> Opened:
@@ -72,6 +77,16 @@ class Opened:
             self._judged = judge_library(self.library, references, self.encoder)
             self._at = version
         return self._judged
+
+    @property
+    def suggestions(self) -> tuple[Suggestion, ...]:
+        """What a person is best asked about the library as it is now, but for copies."""
+        version = self.library.database.version()
+        if self._suggestions is None or version != self._suggested_at:
+            kinds = [kind for kind in Kind if kind is not Kind.COPIES]
+            found = suggest(self.library, self.encoder, choose_judge(self.encoder), kinds)
+            self._suggestions, self._suggested_at = found.suggestions, version
+        return self._suggestions
 
     def embed(self, sources: Sequence[Source]) -> list[EmbeddedPicture]:
         """Pictures from outside of the library; nothing of them is kept."""

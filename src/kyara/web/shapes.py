@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from kyara.errors import UsageError
 from kyara.library.said import Said, Subject
+from kyara.suggest.kinds import Kind
 from kyara.types import Box
 
 __all__ = [
@@ -36,6 +37,9 @@ __all__ = [
     "Picture",
     "PictureItem",
     "Pictures",
+    "Question",
+    "QuestionSide",
+    "Questions",
     "Queue",
     "QueueItem",
     "Reference",
@@ -193,6 +197,38 @@ class Perhaps(Shape):
     """Those of some groups that are probably a character with a name."""
 
     groups: list[PerhapsGroup]
+
+
+class QuestionSide(Shape):
+    """A group or a character that is asked about, with some of its figures."""
+
+    group: int | None = None
+    character: str | None = None
+    pictures: int
+    figures: list[Figure]
+
+
+class Question(Shape):
+    """Something whose answer would settle much; `key` tells it from all others.
+
+    merge: are the two sides one? named: is the group the character? misplaced: is the figure no
+    reference of the first side, but rather the second? alike: a warning. copies: are the figures
+    copies of one picture?
+    """
+
+    key: str
+    kind: Kind
+    sides: list[QuestionSide]
+    figures: list[Figure]
+    probability: Probability | None = None
+    settles: int
+
+
+class Questions(Shape):
+    """Some questions, and how many there are."""
+
+    total: int
+    questions: list[Question]
 
 
 class Verdict(Shape):

@@ -15,6 +15,7 @@ import { groupView } from "./views/group.js";
 import { groupsView } from "./views/groups.js";
 import { historyView } from "./views/history.js";
 import { pictureView } from "./views/picture.js";
+import { questionsView } from "./views/questions.js";
 
 const LOADING_MS = 700;
 
@@ -32,6 +33,7 @@ function guarded(view) {
 
 route(/^\/$/, "groups", guarded(groupsView));
 route(/^\/groups\/(\d+)$/, "groups", guarded(groupView));
+route(/^\/questions$/, "questions", guarded(questionsView));
 route(/^\/doubts$/, "doubts", guarded(doubtsView));
 route(/^\/characters$/, "characters", guarded(charactersView));
 route(/^\/characters\/(\d+)$/, "characters", guarded(characterView));
@@ -59,6 +61,7 @@ const dialog = /** @type {HTMLDialogElement} */ (document.getElementById("dialog
 /** @type {{keys: string[], path: string, what: string}[]} */
 const places = [
   { keys: ["G"], path: "/", what: "to the groups" },
+  { keys: ["Q"], path: "/questions", what: "to the questions" },
   { keys: ["D"], path: "/doubts", what: "to the doubtful" },
   { keys: ["C"], path: "/characters", what: "to the characters" },
   { keys: ["A"], path: "/ask", what: "ask about pictures" },

@@ -24,15 +24,19 @@ function tell() {
  * @param {Change} change @returns {Promise<any>} */
 export async function decide(change) {
   try {
-    const decision = await post("/decisions", change);
-    notice(decision.words, { label: "Undo", act: () => void undo(decision.id) });
-    tell();
-    return decision;
+    return announce(await post("/decisions", change));
   } catch (problem) {
     if (problem instanceof Problem && problem.meant !== undefined) return whichIsMeant(change, problem.meant);
     complain(problem);
     return null;
   }
+}
+
+/** Say that a decision was noted, and let the views follow. @param {any} decision */
+export function announce(decision) {
+  notice(decision.words, { label: "Undo", act: () => void undo(decision.id) });
+  tell();
+  return decision;
 }
 
 /** Take back the last decision, or one of them. @param {number} [decision] */

@@ -23,6 +23,7 @@ _TEMPLATES = Environment(
 
 _PLACES = (
     ("groups", "/", "Groups", "M4 4h7v7H4zM13 4h7v7h-7zM4 13h7v7H4zM13 13h7v7h-7z"),
+    ("questions", "/questions", "Questions", "M4 5h16v11H12l-4 4v-4H4zM8.5 9h7M8.5 12h4"),
     ("doubts", "/doubts", "Doubts", "M9 9a3 3 0 1 1 4.6 2.5c-1 .7-1.6 1.3-1.6 2.5M12 17.5v.5"),
     (
         *("characters", "/characters", "Characters"),
@@ -35,6 +36,7 @@ _PLACES = (
 
 
 @router.get("/", response_class=HTMLResponse)
+@router.get("/questions", response_class=HTMLResponse)
 @router.get("/doubts", response_class=HTMLResponse)
 @router.get("/characters", response_class=HTMLResponse)
 @router.get("/characters/{_character}", response_class=HTMLResponse)

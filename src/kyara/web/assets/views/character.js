@@ -2,13 +2,16 @@
 /** One character and its references. */
 
 import { get, imageOf } from "../api.js";
-import { decide, onDecided } from "../deciding.js";
+import { announce, decide, onDecided } from "../deciding.js";
 import { counted, fill, h } from "../dom.js";
 import { figureGrid, gone } from "../grid.js";
 import { useKeys } from "../keys.js";
 import { allNames, nameField } from "../naming.js";
 import { complain } from "../notices.js";
+import { answer, questionCard } from "../questions.js";
 import { go } from "../router.js";
+
+const MOST = 6;
 
 /** @type {import("../router.js").View} */
 export async function characterView(place, id) {
@@ -27,7 +30,15 @@ export async function characterView(place, id) {
     onSelect: (items) => mark(items.length),
     onOpen: (item) => go(`/pictures/${item.figure.picture}`),
   });
-  place.append(head, bar, grid.element);
+  const misplaced = h("section", { "aria-label": "Perhaps out of place" });
+  place.append(head, misplaced, bar, grid.element);
+
+  /** References that probably show somebody else come first. */
+  async function tellMisplaced() {
+    const { questions } = await get("/suggestions", { kind: ["misplaced"], limit: 200 });
+    const own = questions.filter((/** @type {any} */ one) => one.sides[0].character === character.name);
+    fill(misplaced, own.length > 0 && h("ul", { class: "questions" }, own.slice(0, MOST).map((/** @type {any} */ one) => questionCard(one, (yes) => void answer(one, yes).then(announce, complain)))));
+  }
 
   function draw() {
     renaming.input.value = "";
@@ -86,6 +97,7 @@ export async function characterView(place, id) {
       ({ character } = await get(`/characters/${id}`, { limit: 1 }));
       draw();
       await grid.reload();
+      await tellMisplaced();
     } catch (problem) {
       if (/** @type {any} */ (problem).status === 404) go("/characters"); // merged away, or undone
       else complain(problem);
@@ -101,6 +113,7 @@ export async function characterView(place, id) {
   ]);
   draw();
   await grid.more();
+  void tellMisplaced().catch(() => fill(misplaced)); // the model may be loading
   const ended = onDecided(() => void refresh());
   return { leave: () => (ended(), grid.leave()) };
 }
