@@ -54,6 +54,12 @@ def test_sort_in_the_way_of_the_forerunner(sorted_report: dict[str, Any]) -> Non
     assert sorted_report["median_seconds"]["a"] > 0
 
 
+def test_review(tmp_path: Path) -> None:
+    pytest.importorskip("fastapi", reason="needs the extra `web`")
+    report = run("review.py", tmp_path, "--pictures", "60", "--characters", "5")
+    assert {"first_page", "queue_after_a_decision"} <= set(report["median_seconds"])
+
+
 def test_memory(tmp_path: Path) -> None:
     report = run("memory.py", tmp_path, "--few", "4", "--many", "8", "--characters", "2")
     assert report["peak_mib"]["8"] > 10

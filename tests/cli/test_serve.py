@@ -90,6 +90,14 @@ def test_a_port_that_is_taken_is_said(library: Path, kyara: Callable[..., Ran]) 
     assert "choose another --port" in ran.err
 
 
+def test_a_token_that_no_header_can_hold_is_said(
+    library: Path, kyara: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KYARA_TOKEN", "two words; and more")
+    ran = kyara("serve", library, "--port", "0")
+    assert (ran.code, "letters, digits" in ran.err) == (2, True)
+
+
 def test_what_is_no_library_is_said(tmp_path: Path, kyara: Callable[..., Ran]) -> None:
     ran = kyara("review", tmp_path / "none.kyara", "--no-browser")
     assert (ran.code, "there is no such library" in ran.err) == (2, True)

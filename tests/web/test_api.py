@@ -254,6 +254,20 @@ def test_an_image_outlives_its_file_and_another_file_is_not_shown(api: Api, libr
     assert other.json() == {"error": "the file of this picture is no longer where it was"}
 
 
+def test_small_pictures_go_with_the_cache_and_nothing_else_does(
+    api: Api, kyara: Callable[..., Ran], own_cache: Path
+) -> None:
+    figure = api.groups()["ruby"]["sample"][0]["picture"]
+    shown = api.client.get(f"/api/v1/pictures/{figure}/image").content
+    folder = own_cache.with_name(f"{own_cache.name}.thumbnails")
+    (kept,) = folder.glob("*/*.webp")
+    mine = kept.with_name("mine.webp")
+    mine.write_bytes(shown)
+    assert kyara("cache", "clear").code == 0
+    assert [path for path in folder.rglob("*") if path.is_file()] == [mine]
+    assert api.client.get(f"/api/v1/pictures/{figure}/image").content == shown
+
+
 def test_what_is_not_there_is_said_in_one_line(api: Api) -> None:
     for path, status in (
         ("/groups/99", 404),

@@ -51,33 +51,20 @@ def library(
     return path
 
 
-class Acknowledged:
-    """The decisions that the browser was told are noted."""
-
-    def __init__(self) -> None:
-        self.ids: list[int] = []
-
-    def heard(self, response: Response) -> None:
-        if response.url.endswith("/decisions") and response.status == 201:
-            self.ids.append(response.json()["id"])
-
-
 def test_500_decisions_of_which_none_is_lost(library: Path, browser: Browser) -> None:
     server = Server(library)
     server.start()
     page = browser.new_page()
-    visit, told = Visit(page, server), Acknowledged()
-    page.on("response", told.heard)
+    visit = Visit(page, server)
     visit.go("/doubts")
-    while len(told.ids) < DECISIONS:
-        decide_one(visit, told)
-        if len(told.ids) in KILLED_AT:
+    told: list[int] = []
+    while len(told) < DECISIONS:
+        told.append(decide_one(visit))
+        if len(told) in KILLED_AT:
             page.keyboard.press("Enter")  # what comes of this one nobody knows
             server.kill()
             server.start()
             page.reload()
-            page.wait_for_selector(".portrait")
-            decide_one(visit, told)
     for _ in range(UNDONE):
         with page.expect_response(lambda answer: answer.url.endswith("/decisions/undo")):
             page.keyboard.press("u")
@@ -86,16 +73,20 @@ def test_500_decisions_of_which_none_is_lost(library: Path, browser: Browser) ->
     with Library.open(library) as opened:
         log: dict[int, Any] = {one.id: one for one in opened.decisions.log()}
         assert check(opened).problems == []
-    assert len(told.ids) == len(set(told.ids)) >= DECISIONS
-    assert set(told.ids) <= set(log)
-    undone = [one for one in told.ids if not log[one].stands]
-    assert undone == told.ids[-UNDONE:]
+    assert len(set(told)) == DECISIONS
+    assert set(told) <= set(log)
+    assert [one for one in told if not log[one].stands] == told[-UNDONE:]
 
 
-def decide_one(visit: Visit, told: Acknowledged) -> None:
-    """Press the key, and wait until it is noted and the next figure is shown."""
-    before = len(told.ids)
+def decide_one(visit: Visit) -> int:
+    """Press the key; the decision that the page was told of, once the next figure is shown."""
     shown = visit.page.locator(".portrait img").get_attribute("src")
-    visit.page.keyboard.press("1")
+    with visit.page.expect_response(is_decision) as answer:
+        visit.page.keyboard.press("1")
+    decision: int = answer.value.json()["id"]
     visit.page.locator(f".portrait img:not([src='{shown}'])").wait_for()
-    assert len(told.ids) > before
+    return decision
+
+
+def is_decision(answer: Response) -> bool:
+    return answer.request.method == "POST" and answer.url.endswith("/decisions")

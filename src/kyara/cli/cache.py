@@ -23,7 +23,8 @@ def command() -> None:
     """Look at, or clear, the embeddings that are kept between runs.
 
     They are kept by the content of the pictures, in one file, up to 1 GiB; the least
-    recently used go first. KYARA_CACHE names another file.
+    recently used go first. KYARA_CACHE names another file. Beside it lie the small pictures that
+    `kyara review` shows, up to 0.5 GiB.
     """
 
 
@@ -66,9 +67,11 @@ def info(as_json: bool) -> None:
 
 @command.command("clear", epilog=CLEAR_EXAMPLE)
 def clear() -> None:
-    """Forget all embeddings; they are computed again when needed."""
+    """Forget all embeddings and small pictures; they are made again when needed."""
     from kyara.encode.cache import EmbeddingCache, default_cache_path
+    from kyara.web.thumbnails import clear_thumbnails, thumbnail_folder
 
     with closing(EmbeddingCache(default_cache_path())) as cache:
         cache.clear()
+    clear_thumbnails(thumbnail_folder())
     click.echo("The cache is empty.")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import re
 import socket
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -63,9 +65,12 @@ def serve(
         token: what has to be shown; None: nothing, but where others can connect, a new one.
 
     Raises:
-        UsageError: there is no such library, or nothing can listen at that address.
+        UsageError: there is no such library, nothing can listen at that address, or the token
+            cannot be in a header.
         DataError: it is no library.
     """
+    if token is not None and re.fullmatch(r"[A-Za-z0-9_-]+", token) is None:
+        raise UsageError("a token has letters, digits, - and _ only", where="KYARA_TOKEN")
     access = Access.for_host(host, token, names)
     app = create_app(library, access, device=device)
     listening = _listen(host, port)
@@ -77,6 +82,8 @@ def serve(
         lifespan="on",
         timeout_graceful_shutdown=5,
     )
+    # What fails is answered, and logged by us; of the rest nobody wants a traceback at Ctrl-C.
+    logging.getLogger("uvicorn").setLevel(logging.CRITICAL)
     address = Address(host, listening.getsockname()[1], access.token)
     with listening, suppress(KeyboardInterrupt):
         _Server(config, lambda: on_ready(address)).run(sockets=[listening])

@@ -7,7 +7,8 @@ any time.
 from __future__ import annotations
 
 import logging
-import shutil
+import re
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from kyara.pictures.read import read_bytes
 from kyara.results.thumbnails import small_webp
 from kyara.types import Box
 
-__all__ = ["SIDES", "Thumbnails", "content_of"]
+__all__ = ["SIDES", "Thumbnails", "clear_thumbnails", "content_of", "thumbnail_folder"]
 
 SIDES = (256, 512, 1600)
 """Of the square that a small picture fits into, in pixels."""
@@ -31,7 +32,27 @@ _MARGIN = 0.15
 _LIMIT = 1 << 29
 """Bytes that they may take; when there are more, the folder is emptied."""
 
+_OWN = re.compile("[0-9a-f]{62}")
+"""What they are called."""
+
 _log = logging.getLogger(__name__)
+
+
+def thumbnail_folder() -> Path:
+    """Where they are kept: beside the cache of embeddings."""
+    cache = default_cache_path()
+    return cache.with_name(f"{cache.name}.thumbnails")
+
+
+def clear_thumbnails(folder: Path) -> None:
+    """Delete them all; whatever else lies in the folder stays."""
+    for path in folder.glob("??/*.webp"):
+        if _OWN.fullmatch(path.stem) is not None:
+            with suppress(OSError):
+                path.unlink()
+    for empty in (*folder.glob("??"), folder):
+        with suppress(OSError):  # it is not
+            empty.rmdir()
 
 
 def content_of(library: Library, digest: bytes) -> tuple[bytes, Path]:
@@ -58,7 +79,7 @@ class Thumbnails:
     """
 
     def __init__(self, folder: Path | None = None) -> None:
-        self._folder = folder or default_cache_path().parent / "thumbnails"
+        self._folder = folder or thumbnail_folder()
         self._shrink()
 
     def of(self, library: Library, subject: Subject, side: int) -> bytes:
@@ -97,7 +118,7 @@ class Thumbnails:
     def _shrink(self) -> None:
         sizes = (path.stat().st_size for path in self._folder.glob("*/*.webp"))
         if sum(sizes) > _LIMIT:
-            shutil.rmtree(self._folder, ignore_errors=True)
+            clear_thumbnails(self._folder)
 
 
 def _widened(box: Box) -> Box:
