@@ -62,6 +62,14 @@ def copies() -> list[Row]:
     return [*rows, *([name, f"{share:.2f}"] for name, share in report["found"].items())]
 
 
+def copied_references() -> list[Row]:
+    """Identification where a reference of each character is there ten times."""
+    report = json.loads(COPIES.read_text(encoding="utf-8"))
+    rows: list[Row] = [["five references of each character", "right names", "strangers named"]]
+    found = report["copied_references"].items()
+    return [*rows, *([name, *(f"{share:.2f}" for share in own.values())] for name, own in found)]
+
+
 def taken_for_copies() -> str:
     """What stands below that table."""
     report = json.loads(COPIES.read_text(encoding="utf-8"))

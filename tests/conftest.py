@@ -24,6 +24,7 @@ from hypothesis import settings
 from PIL import Image, ImageDraw
 
 from kyara import detect
+from kyara.identify import gallery
 
 settings.register_profile("whole", deadline=None)
 """What must hold. A busy machine is no failure: times are for benchmarks."""
@@ -96,6 +97,15 @@ def pictures_are_whole() -> Iterator[None]:
     """Where a test says nothing else, a picture is one figure, whatever detector is shipped."""
     with pytest.MonkeyPatch.context() as patch:  # not the test's own, which it may undo
         patch.setattr(detect, "DEFAULT", detect.WholePicture())
+        yield
+
+
+@pytest.fixture(autouse=True)
+def poses_are_no_copies() -> Iterator[None]:
+    """What tests draw of a character differs less, to the fake encoder, than copies do to a real
+    one; it is to count all the same."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(gallery, "COPY", 0.999)
         yield
 
 

@@ -118,3 +118,10 @@ def test_update(tmp_path: Path) -> None:
     report = run("update.py", tmp_path, "--pictures", "8")
     assert report["pictures"]["count"] == 8
     assert '"unchanged": 8' in report["last_answer"]
+
+
+def test_group(tmp_path: Path) -> None:
+    pytest.importorskip("sklearn", reason="needs the extra `evaluate`")
+    measured = run("group.py", tmp_path)["measured"]
+    assert {"kyara 500", "kyara 200", "linkage 200", "hdbscan 200"} == set(measured)
+    assert all(one["peak_mib"] > 10 for one in measured.values())

@@ -19,6 +19,17 @@ from kyara.identify.ranking import identify
 from kyara.plugins.discover import open_encoder
 from kyara.types import FloatArray, normalised
 
+COPIES = normalised(np.array([[1, 0], [1, 0.1], [1, 1]], np.float32))
+
+
+def test_copies_of_a_reference_count_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kyara.identify.gallery.COPY", 0.98)
+    rows = [("jade", Path(f"{n}.png"), row) for n, row in enumerate(COPIES)]
+    gallery = Gallery.build("tiny", [*rows, ("ruby", Path("r.png"), COPIES[0])])
+    assert gallery.without_copies().counts.tolist() == [2, 1]
+    assert gallery.rows_without_copies().tolist() == [0, 2, 3]
+
+
 COUNTS = st.lists(st.integers(1, 5), min_size=1, max_size=6)
 
 

@@ -23,9 +23,10 @@ Indices: TypeAlias = NDArray[np.intp]
 _REFERENCES = 32_768
 """References whose scores are in memory at once: 32 MB for 256 probes."""
 
-COPY = 0.999
-"""Cosine from which on two pictures of a character are copies of one. Saved as JPEG of quality 90,
-or at half their size, most are; different pictures of the same character reach 0.9."""
+COPY = 0.98
+"""Cosine from which on two pictures of a character are copies of one. Saved as JPEG of quality 90
+nearly all are, saved at 50 or made half as large most; of different pictures one in a hundred, and
+those are frames or sprites that say nothing new either."""
 
 _MANY = 4096
 """References of a character beyond which copies hardly weigh."""
