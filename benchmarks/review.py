@@ -64,7 +64,7 @@ def main() -> None:
         "targets": TARGETS,
         "repeats": seconds,
     }
-    write(report, options.out)
+    write(options.out, report)
 
 
 Ask = Callable[..., Any]

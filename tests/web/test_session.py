@@ -51,9 +51,17 @@ def library(
     return path
 
 
-def test_500_decisions_of_which_none_is_lost(library: Path, browser: Browser) -> None:
-    server = Server(library)
-    server.start()
+@pytest.fixture
+def server(library: Path) -> Iterator[Server]:
+    made = Server(library)
+    made.start()
+    yield made
+    made.kill()
+
+
+def test_500_decisions_of_which_none_is_lost(
+    library: Path, server: Server, browser: Browser
+) -> None:
     page = browser.new_page()
     visit = Visit(page, server)
     visit.go("/doubts")

@@ -26,9 +26,11 @@ export class Problem extends Error {
   }
 }
 
-/** @param {string} path @param {Record<string, string | number | number[]>} [query] a list is sent one by one */
+/** @param {string} path @param {Record<string, string | number | (string | number)[]>} [query] a list is sent one by one */
 export async function get(path, query = {}) {
-  const pairs = Object.entries(query).flatMap(([name, value]) => [value].flat().map((one) => [name, String(one)]));
+  const pairs = Object.entries(query).flatMap(([name, value]) =>
+    [value].flat().map((one) => [name, String(one)]),
+  );
   const text = new URLSearchParams(pairs);
   return answered(await sent(`${ROOT}${path}${text.size ? `?${text}` : ""}`, {}));
 }

@@ -25,7 +25,15 @@ function guarded(view) {
     try {
       return await view(place, parameter);
     } catch (problem) {
-      place.replaceChildren(Object.assign(document.createElement("h1"), { textContent: "This cannot be shown", tabIndex: -1 }), Object.assign(document.createElement("p"), { textContent: problem instanceof Error ? problem.message : String(problem) }));
+      place.replaceChildren(
+        Object.assign(document.createElement("h1"), {
+          textContent: "This cannot be shown",
+          tabIndex: -1,
+        }),
+        Object.assign(document.createElement("p"), {
+          textContent: problem instanceof Error ? problem.message : String(problem),
+        }),
+      );
       return undefined;
     }
   };
@@ -50,7 +58,12 @@ async function status() {
       if (place) fill(place, session[kind] || "");
     }
     const state = /** @type {HTMLElement} */ (document.getElementById("state"));
-    fill(state, { loading: "The model is loading…", failed: session.problem, ready: "" }[/** @type {"ready"} */ (session.model)]);
+    fill(
+      state,
+      { loading: "The model is loading…", failed: session.problem, ready: "" }[
+        /** @type {"ready"} */ (session.model)
+      ],
+    );
     if (session.model === "loading") setTimeout(() => void status(), LOADING_MS);
   } catch (problem) {
     complain(problem);
@@ -69,7 +82,11 @@ const places = [
 ];
 useKeysEverywhere([
   { keys: ["u"], what: "undo the last decision", act: () => void undo() },
-  ...places.map(({ keys, path, what }) => ({ keys, what: `(with Shift) ${what}`, act: () => go(path) })),
+  ...places.map(({ keys, path, what }) => ({
+    keys,
+    what: `(with Shift) ${what}`,
+    act: () => go(path),
+  })),
   { keys: ["?"], what: "this sheet", act: () => showSheet(dialog) },
 ]);
 document.getElementById("undo")?.addEventListener("click", () => void undo());

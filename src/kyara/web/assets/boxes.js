@@ -13,13 +13,29 @@ import { gone } from "./grid.js";
  * @param {{src: string, alt: string, width: number, height: number, onPick?: (n: number) => void}} options
  */
 export function framedPicture({ src, alt, width, height, onPick }) {
-  const overlay = svg("svg", { class: "frames", viewBox: `0 0 ${width} ${height}`, role: "group", "aria-label": "Figures" });
-  const element = h("div", { class: "framed", style: { "aspect-ratio": `${width} / ${height}`, "--shape": width / height } }, h("img", { src, alt, onerror: gone }), overlay);
+  const overlay = svg("svg", {
+    class: "frames",
+    viewBox: `0 0 ${width} ${height}`,
+    role: "group",
+    "aria-label": "Figures",
+  });
+  const element = h(
+    "div",
+    {
+      class: "framed",
+      style: { "aspect-ratio": `${width} / ${height}`, "--shape": width / height },
+    },
+    h("img", { src, alt, onerror: gone }),
+    overlay,
+  );
   const unit = Math.max(width, height) / 100;
 
   /** @param {Frame[]} frames @param {number} picked */
   function show(frames, picked) {
-    fill(overlay, frames.map((frame, n) => drawn(frame, n, n === picked)));
+    fill(
+      overlay,
+      frames.map((frame, n) => drawn(frame, n, n === picked)),
+    );
   }
 
   /** @param {Frame} frame @param {number} n @param {boolean} isPicked */
@@ -42,8 +58,22 @@ export function framedPicture({ src, alt, width, height, onPick }) {
           pick();
         },
       },
-      svg("rect", { class: "halo", x: left, y: top, width: right - left, height: bottom - top, rx: unit }),
-      svg("rect", { class: "line", x: left, y: top, width: right - left, height: bottom - top, rx: unit }),
+      svg("rect", {
+        class: "halo",
+        x: left,
+        y: top,
+        width: right - left,
+        height: bottom - top,
+        rx: unit,
+      }),
+      svg("rect", {
+        class: "line",
+        x: left,
+        y: top,
+        width: right - left,
+        height: bottom - top,
+        rx: unit,
+      }),
     );
   }
 
@@ -61,7 +91,12 @@ export function drawBox(overlay, { width, height, onDrawn, onEnd }) {
   let box = [width * 0.35, height * 0.25, width * 0.65, height * 0.55];
   /** @type {[number, number] | null} */
   let from = null;
-  const rect = svg("rect", { class: "drawing", tabindex: "0", role: "application", "aria-label": "New box: arrows move it, with Shift they change its size, Enter takes it" });
+  const rect = svg("rect", {
+    class: "drawing",
+    tabindex: "0",
+    role: "application",
+    "aria-label": "New box: arrows move it, with Shift they change its size, Enter takes it",
+  });
   overlay.append(rect);
   overlay.classList.add("draws");
   place();
@@ -69,7 +104,13 @@ export function drawBox(overlay, { width, height, onDrawn, onEnd }) {
 
   function place() {
     const [left, top, right, bottom] = box;
-    for (const [name, value] of Object.entries({ x: left, y: top, width: right - left, height: bottom - top })) rect.setAttribute(name, String(value));
+    for (const [name, value] of Object.entries({
+      x: left,
+      y: top,
+      width: right - left,
+      height: bottom - top,
+    }))
+      rect.setAttribute(name, String(value));
   }
 
   /** @param {PointerEvent} event @returns {[number, number]} */
@@ -91,7 +132,12 @@ export function drawBox(overlay, { width, height, onDrawn, onEnd }) {
   function moved(event) {
     if (!from) return;
     const to = at(event);
-    box = [Math.min(from[0], to[0]), Math.min(from[1], to[1]), Math.max(from[0], to[0]), Math.max(from[1], to[1])];
+    box = [
+      Math.min(from[0], to[0]),
+      Math.min(from[1], to[1]),
+      Math.max(from[0], to[0]),
+      Math.max(from[1], to[1]),
+    ];
     place();
   }
 
@@ -108,7 +154,12 @@ export function drawBox(overlay, { width, height, onDrawn, onEnd }) {
 
   /** @param {KeyboardEvent} event */
   function key(event) {
-    const moves = { ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, -step], ArrowDown: [0, step] };
+    const moves = {
+      ArrowLeft: [-step, 0],
+      ArrowRight: [step, 0],
+      ArrowUp: [0, -step],
+      ArrowDown: [0, step],
+    };
     const by = moves[/** @type {keyof typeof moves} */ (event.key)];
     if (by) shift(/** @type {number} */ (by[0]), /** @type {number} */ (by[1]), event.shiftKey);
     else if (event.key === "Enter") take();
@@ -123,7 +174,9 @@ export function drawBox(overlay, { width, height, onDrawn, onEnd }) {
   /** @param {number} x @param {number} y @param {boolean} isResize */
   function shift(x, y, isResize) {
     const [left, top, right, bottom] = box;
-    const next = isResize ? [left, top, right + x, bottom + y] : [left + x, top + y, right + x, bottom + y];
+    const next = isResize
+      ? [left, top, right + x, bottom + y]
+      : [left + x, top + y, right + x, bottom + y];
     const [a, b, c, d] = /** @type {Edges} */ (next);
     if (a < 0 || b < 0 || c > width || d > height || c - a < step || d - b < step) return;
     box = [a, b, c, d];
@@ -132,11 +185,13 @@ export function drawBox(overlay, { width, height, onDrawn, onEnd }) {
 
   function end() {
     overlay.classList.remove("draws");
-    for (const [name, listener] of Object.entries(listeners)) overlay.removeEventListener(name, /** @type {any} */ (listener));
+    for (const [name, listener] of Object.entries(listeners))
+      overlay.removeEventListener(name, /** @type {any} */ (listener));
     rect.remove();
   }
 
   const listeners = { pointerdown: down, pointermove: moved, pointerup: up, keydown: key };
-  for (const [name, listener] of Object.entries(listeners)) overlay.addEventListener(name, /** @type {any} */ (listener));
+  for (const [name, listener] of Object.entries(listeners))
+    overlay.addEventListener(name, /** @type {any} */ (listener));
   return end;
 }

@@ -14,7 +14,14 @@ export function candidateList(candidates, { onChoose, onReject } = {}) {
   return h(
     "ol",
     { class: "candidates", "aria-label": "Who it may be" },
-    candidates.map((candidate, n) => h("li", { class: "candidate" }, choice(candidate, n, onChoose), onReject && rejection(candidate, onReject))),
+    candidates.map((candidate, n) =>
+      h(
+        "li",
+        { class: "candidate" },
+        choice(candidate, n, onChoose),
+        onReject && rejection(candidate, onReject),
+      ),
+    ),
   );
 }
 
@@ -23,16 +30,39 @@ function choice(candidate, n, onChoose) {
   const probability = candidate.probability ?? 0;
   const content = [
     onChoose && keycapFor(String(n + 1)),
-    h("span", { class: "who" }, h("bdi", null, candidate.character), h("span", { class: "soft" }, percent(candidate.probability))),
-    h("span", { class: "bar", "aria-hidden": "true" }, h("span", { style: { width: `${100 * probability}%` } })),
+    h(
+      "span",
+      { class: "who" },
+      h("bdi", null, candidate.character),
+      h("span", { class: "soft" }, percent(candidate.probability)),
+    ),
+    h(
+      "span",
+      { class: "bar", "aria-hidden": "true" },
+      h("span", { style: { width: `${100 * probability}%` } }),
+    ),
     h("span", { class: "strip" }, strip(candidate.nearest.map((near) => near.figure))),
   ];
   if (!onChoose) return h("div", { class: "choice" }, content);
-  return h("button", { type: "button", class: "choice", "data-choice": n + 1, onclick: () => onChoose(candidate) }, content);
+  return h(
+    "button",
+    { type: "button", class: "choice", "data-choice": n + 1, onclick: () => onChoose(candidate) },
+    content,
+  );
 }
 
 /** @param {Candidate} candidate @param {(candidate: Candidate) => void} onReject */
 function rejection(candidate, onReject) {
   const label = `Not ${candidate.character}`;
-  return h("button", { type: "button", class: "quiet", "aria-label": label, title: label, onclick: () => onReject(candidate) }, "Not");
+  return h(
+    "button",
+    {
+      type: "button",
+      class: "quiet",
+      "aria-label": label,
+      title: label,
+      onclick: () => onReject(candidate),
+    },
+    "Not",
+  );
 }

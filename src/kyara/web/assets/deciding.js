@@ -26,7 +26,8 @@ export async function decide(change) {
   try {
     return announce(await post("/decisions", change));
   } catch (problem) {
-    if (problem instanceof Problem && problem.meant !== undefined) return whichIsMeant(change, problem.meant);
+    if (problem instanceof Problem && problem.meant !== undefined)
+      return whichIsMeant(change, problem.meant);
     complain(problem);
     return null;
   }

@@ -4,7 +4,8 @@
 const SVG = "http://www.w3.org/2000/svg";
 
 /**
- * @typedef {Node | string | number | null | undefined | false} Child
+ * @typedef {Node | string | number | null | undefined | false} Leaf
+ * @typedef {Leaf | Leaf[] | Leaf[][]} Child
  * @typedef {Record<string, any>} Props
  */
 
@@ -13,7 +14,7 @@ const SVG = "http://www.w3.org/2000/svg";
  * of the page allows no style attribute), everything else is an attribute; false leaves it out.
  * @param {string} tag
  * @param {Props | null} [props]
- * @param {...(Child | Child[])} children
+ * @param {...Child} children
  * @returns {HTMLElement}
  */
 export function h(tag, props, ...children) {
@@ -24,7 +25,7 @@ export function h(tag, props, ...children) {
  * The same for SVG.
  * @param {string} tag
  * @param {Props | null} [props]
- * @param {...(Child | Child[])} children
+ * @param {...Child} children
  * @returns {SVGElement}
  */
 export function svg(tag, props, ...children) {
@@ -40,11 +41,16 @@ function filled(element, props, children) {
       for (const [key, own] of Object.entries(value)) element.style.setProperty(key, String(own));
     } else element.setAttribute(name, value === true ? "" : String(value));
   }
-  element.append(...children.flat(3).filter(isShown).map((child) => asNode(child)));
+  element.append(
+    ...children
+      .flat(3)
+      .filter(isShown)
+      .map((child) => asNode(child)),
+  );
   return element;
 }
 
-/** @param {Child} child */
+/** @param {Leaf} child */
 function isShown(child) {
   return child !== null && child !== undefined && child !== false;
 }
@@ -54,9 +60,14 @@ function asNode(child) {
   return child instanceof Node ? child : String(child);
 }
 
-/** @param {Element} element @param {...(Child | Child[])} children */
+/** @param {Element} element @param {...Child} children */
 export function fill(element, ...children) {
-  element.replaceChildren(...children.flat(3).filter(isShown).map((child) => asNode(/** @type {any} */ (child))));
+  element.replaceChildren(
+    ...children
+      .flat(3)
+      .filter(isShown)
+      .map((child) => asNode(/** @type {any} */ (child))),
+  );
 }
 
 const ICONS = {
@@ -66,7 +77,11 @@ const ICONS = {
 
 /** @param {keyof typeof ICONS} name @returns {SVGElement} */
 export function icon(name) {
-  return svg("svg", { class: "icon", viewBox: "0 0 24 24", "aria-hidden": "true", focusable: "false" }, svg("path", { d: ICONS[name] }));
+  return svg(
+    "svg",
+    { class: "icon", viewBox: "0 0 24 24", "aria-hidden": "true", focusable: "false" },
+    svg("path", { d: ICONS[name] }),
+  );
 }
 
 /** @param {string} key */

@@ -38,7 +38,10 @@ export function figureGrid({ label, load, onSelect, onOpen, selects = true }) {
   });
   const end = h("div", { class: "more", "aria-hidden": "true" });
   const element = h("div", null, grid, end);
-  const watcher = new IntersectionObserver((seen) => seen.some((one) => one.isIntersecting) && void more(), { rootMargin: "800px" });
+  const watcher = new IntersectionObserver(
+    (seen) => seen.some((one) => one.isIntersecting) && void more(),
+    { rootMargin: "800px" },
+  );
   watcher.observe(end);
 
   async function more() {
@@ -57,15 +60,34 @@ export function figureGrid({ label, load, onSelect, onOpen, selects = true }) {
     } finally {
       if (own === epoch) isLoading = false;
     }
-    if (own === epoch && tiles.length < total && end.getBoundingClientRect().top < innerHeight + 800) void more();
+    if (
+      own === epoch &&
+      tiles.length < total &&
+      end.getBoundingClientRect().top < innerHeight + 800
+    )
+      void more();
   }
 
   /** @param {Item} item */
   function add(item) {
     const tile = h(
       "li",
-      { class: "tile", role: "option", "aria-selected": "false", "aria-label": item.label, title: item.label, tabindex: tiles.length === current ? "0" : "-1" },
-      h("img", { src: imageOf(item.figure, 256), alt: "", loading: "lazy", decoding: "async", draggable: "false", onerror: gone }),
+      {
+        class: "tile",
+        role: "option",
+        "aria-selected": "false",
+        "aria-label": item.label,
+        title: item.label,
+        tabindex: tiles.length === current ? "0" : "-1",
+      },
+      h("img", {
+        src: imageOf(item.figure, 256),
+        alt: "",
+        loading: "lazy",
+        decoding: "async",
+        draggable: "false",
+        onerror: gone,
+      }),
       item.badge && h("span", { class: "badge" }, item.badge),
       h("span", { class: "tick" }, icon("check")),
     );
@@ -106,7 +128,8 @@ export function figureGrid({ label, load, onSelect, onOpen, selects = true }) {
 
   /** @param {number} n */
   function range(n) {
-    for (let k = Math.min(anchor, n); k <= Math.max(anchor, n); k++) mark(/** @type {any} */ (tiles[k]).tile, true);
+    for (let k = Math.min(anchor, n); k <= Math.max(anchor, n); k++)
+      mark(/** @type {any} */ (tiles[k]).tile, true);
     onSelect?.(selection());
   }
 
@@ -133,7 +156,14 @@ export function figureGrid({ label, load, onSelect, onOpen, selects = true }) {
 
   /** @param {KeyboardEvent} event */
   function key(event) {
-    const steps = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: columns(), ArrowUp: -columns(), Home: -current, End: tiles.length - 1 - current };
+    const steps = {
+      ArrowRight: 1,
+      ArrowLeft: -1,
+      ArrowDown: columns(),
+      ArrowUp: -columns(),
+      Home: -current,
+      End: tiles.length - 1 - current,
+    };
     const step = steps[/** @type {keyof typeof steps} */ (event.key)];
     if (step !== undefined) {
       move(current + step);
@@ -197,5 +227,14 @@ export function gone(event) {
 
 /** Some figures in a row. @param {Figure[]} figures @param {256 | 512} [side] */
 export function strip(figures, side = 256) {
-  return figures.map((figure) => h("img", { src: imageOf(figure, side), alt: "", loading: "lazy", decoding: "async", "data-key": keyOf(figure), onerror: gone }));
+  return figures.map((figure) =>
+    h("img", {
+      src: imageOf(figure, side),
+      alt: "",
+      loading: "lazy",
+      decoding: "async",
+      "data-key": keyOf(figure),
+      onerror: gone,
+    }),
+  );
 }

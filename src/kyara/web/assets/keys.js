@@ -39,7 +39,8 @@ function pressed(event) {
   if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
   if (document.querySelector("dialog[open]")) return;
   const found = [...ofPage, ...everywhere].find(
-    (shortcut) => shortcut.keys.includes(event.key) && (shortcut.whileTyping || !isTyping(event.target)),
+    (shortcut) =>
+      shortcut.keys.includes(event.key) && (shortcut.whileTyping || !isTyping(event.target)),
   );
   if (!found) return;
   if (doesItsOwn(event)) return;
@@ -49,7 +50,14 @@ function pressed(event) {
 
 document.addEventListener("keydown", pressed);
 
-const NAMES = { ArrowLeft: "←", ArrowRight: "→", ArrowUp: "↑", ArrowDown: "↓", " ": "Space", Escape: "Esc" };
+const NAMES = {
+  ArrowLeft: "←",
+  ArrowRight: "→",
+  ArrowUp: "↑",
+  ArrowDown: "↓",
+  " ": "Space",
+  Escape: "Esc",
+};
 
 /** @param {string} key */
 export function keycap(key) {
@@ -66,7 +74,11 @@ export function showSheet(dialog) {
       "dl",
       { class: "sheet" },
       rows.map((shortcut) => [
-        h("dt", null, shortcut.keys.map((key) => keycap(key))),
+        h(
+          "dt",
+          null,
+          shortcut.keys.map((key) => keycap(key)),
+        ),
         h("dd", null, shortcut.what),
       ]),
     ),

@@ -24,7 +24,13 @@ export function nameField({ label, submit, names, onName, onEscape }) {
   /** @type {string[]} */
   let offered = [];
   let active = -1;
-  const list = h("ul", { id: `${id}-list`, role: "listbox", "aria-label": "Characters", class: "offers", hidden: true });
+  const list = h("ul", {
+    id: `${id}-list`,
+    role: "listbox",
+    "aria-label": "Characters",
+    class: "offers",
+    hidden: true,
+  });
   const input = /** @type {HTMLInputElement} */ (
     h("input", {
       id,
@@ -47,7 +53,10 @@ export function nameField({ label, submit, names, onName, onEscape }) {
   );
   const form = h(
     "form",
-    { class: "naming", onsubmit: (/** @type {Event} */ event) => (event.preventDefault(), choose(input.value)) },
+    {
+      class: "naming",
+      onsubmit: (/** @type {Event} */ event) => (event.preventDefault(), choose(input.value)),
+    },
     h("div", { class: "field" }, input, list),
     h("button", { class: "primary" }, submit),
   );

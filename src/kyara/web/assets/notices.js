@@ -21,6 +21,9 @@ function say(text, action, isProblem) {
   const place = /** @type {HTMLElement} */ (document.getElementById("notices"));
   clearTimeout(timer);
   const button = action && h("button", { type: "button", onclick: action.act }, action.label);
-  fill(place, h("p", { class: isProblem ? "notice problem" : "notice" }, h("span", null, text), button));
+  fill(
+    place,
+    h("p", { class: isProblem ? "notice problem" : "notice" }, h("span", null, text), button),
+  );
   timer = window.setTimeout(() => fill(place), isProblem ? 3 * SHOWN_MS : SHOWN_MS);
 }

@@ -26,8 +26,23 @@ export function questionCard(question, onAnswer) {
     { class: "question", tabindex: "-1" },
     h("h2", null, words(question)),
     h("p", { class: "soft" }, `${settled}settles ${counted(question.settles, "picture")}`),
-    h("div", { class: "sides" }, question.figures.length > 0 && figures("", question.figures), question.sides.map((side) => figures(called(side), side.figures, linkOf(side)))),
-    h("div", { class: "row" }, yes && h("button", { type: "button", class: "primary", "data-answer": "yes", onclick: () => onAnswer(true) }, yes), h("button", { type: "button", "data-answer": "no", onclick: () => onAnswer(false) }, no)),
+    h(
+      "div",
+      { class: "sides" },
+      question.figures.length > 0 && figures("", question.figures),
+      question.sides.map((side) => figures(called(side), side.figures, linkOf(side))),
+    ),
+    h(
+      "div",
+      { class: "row" },
+      yes &&
+        h(
+          "button",
+          { type: "button", class: "primary", "data-answer": "yes", onclick: () => onAnswer(true) },
+          yes,
+        ),
+      h("button", { type: "button", "data-answer": "no", onclick: () => onAnswer(false) }, no),
+    ),
   );
 }
 
@@ -68,5 +83,10 @@ function linkOf(side) {
 
 /** @param {string} title @param {Figure[]} shown @param {string | null} [link] */
 function figures(title, shown, link = null) {
-  return h("figure", { class: "side" }, h("div", { class: "strip" }, strip(shown)), title && h("figcaption", null, link ? h("a", { href: link }, title) : h("bdi", null, title)));
+  return h(
+    "figure",
+    { class: "side" },
+    h("div", { class: "strip" }, strip(shown)),
+    title && h("figcaption", null, link ? h("a", { href: link }, title) : h("bdi", null, title)),
+  );
 }

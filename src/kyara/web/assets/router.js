@@ -34,7 +34,9 @@ export async function show() {
   const place = /** @type {HTMLElement} */ (document.getElementById("view"));
   place.inert = true; // what is typed from now on is not meant for the view before
   useKeys([]);
-  const found = routes.map((one) => ({ ...one, match: one.pattern.exec(location.pathname) })).find((one) => one.match);
+  const found = routes
+    .map((one) => ({ ...one, match: one.pattern.exec(location.pathname) }))
+    .find((one) => one.match);
   if (!found?.match) {
     go("/");
     return;
@@ -61,7 +63,14 @@ export async function show() {
 }
 
 document.addEventListener("click", (event) => {
-  if (!(event.target instanceof Element) || event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
+  if (
+    !(event.target instanceof Element) ||
+    event.ctrlKey ||
+    event.metaKey ||
+    event.shiftKey ||
+    event.button
+  )
+    return;
   const link = event.target.closest("a[href^='/']");
   if (!link || link.hasAttribute("download")) return;
   event.preventDefault();

@@ -17,9 +17,30 @@ export async function charactersView(place) {
   const chosen = new Set();
   const list = h("ul", { class: "cards small", "aria-label": "Characters" });
   const summary = h("p", { class: "soft" });
-  const bar = h("div", { class: "actions", role: "toolbar", "aria-label": "Selected characters", hidden: true });
-  const filter = /** @type {HTMLInputElement} */ (h("input", { type: "search", placeholder: "Find a name", "aria-label": "Find a name", oninput: () => draw() }));
-  place.append(h("header", { class: "heading" }, h("div", null, h("h1", { tabindex: "-1" }, "Characters"), summary), h("div", { class: "row" }, filter)), bar, list);
+  const bar = h("div", {
+    class: "actions",
+    role: "toolbar",
+    "aria-label": "Selected characters",
+    hidden: true,
+  });
+  const filter = /** @type {HTMLInputElement} */ (
+    h("input", {
+      type: "search",
+      placeholder: "Find a name",
+      "aria-label": "Find a name",
+      oninput: () => draw(),
+    })
+  );
+  place.append(
+    h(
+      "header",
+      { class: "heading" },
+      h("div", null, h("h1", { tabindex: "-1" }, "Characters"), summary),
+      h("div", { class: "row" }, filter),
+    ),
+    bar,
+    list,
+  );
 
   async function load() {
     ({ characters } = await get("/characters"));
@@ -31,7 +52,15 @@ export async function charactersView(place) {
   function draw() {
     const wanted = filter.value.trim().toLocaleLowerCase();
     const shown = characters.filter((one) => one.name.toLocaleLowerCase().includes(wanted));
-    fill(summary, characters.length ? `${counted(characters.length, "character")}, ${counted(characters.reduce((sum, one) => sum + one.references, 0), "reference")}.` : "Nobody has a name yet. Open a group and say who it is.");
+    fill(
+      summary,
+      characters.length
+        ? `${counted(characters.length, "character")}, ${counted(
+            characters.reduce((sum, one) => sum + one.references, 0),
+            "reference",
+          )}.`
+        : "Nobody has a name yet. Open a group and say who it is.",
+    );
     fill(list, shown.map(card));
   }
 
@@ -43,10 +72,36 @@ export async function charactersView(place) {
       h(
         "a",
         { href: `/characters/${character.id}`, class: "cover" },
-        h("span", { class: "mosaic of-1" }, character.cover ? h("img", { src: imageOf(character.cover, 256), alt: "", loading: "lazy", decoding: "async", onerror: gone }) : h("span", { class: "gone" }, "no picture")),
-        h("span", { class: "caption" }, h("strong", null, h("bdi", null, character.name)), h("span", { class: "soft" }, counted(character.references, "reference"))),
+        h(
+          "span",
+          { class: "mosaic of-1" },
+          character.cover
+            ? h("img", {
+                src: imageOf(character.cover, 256),
+                alt: "",
+                loading: "lazy",
+                decoding: "async",
+                onerror: gone,
+              })
+            : h("span", { class: "gone" }, "no picture"),
+        ),
+        h(
+          "span",
+          { class: "caption" },
+          h("strong", null, h("bdi", null, character.name)),
+          h("span", { class: "soft" }, counted(character.references, "reference")),
+        ),
       ),
-      h("label", { class: "pick" }, h("input", { type: "checkbox", "aria-label": `Select ${character.name}`, checked: chosen.has(character.name), onchange: (/** @type {any} */ event) => pick(character.name, event.target.checked) })),
+      h(
+        "label",
+        { class: "pick" },
+        h("input", {
+          type: "checkbox",
+          "aria-label": `Select ${character.name}`,
+          checked: chosen.has(character.name),
+          onchange: (/** @type {any} */ event) => pick(character.name, event.target.checked),
+        }),
+      ),
     );
   }
 
@@ -59,7 +114,20 @@ export async function charactersView(place) {
 
   function mark() {
     bar.hidden = chosen.size === 0;
-    fill(bar, h("span", null, `${counted(chosen.size, "character")} selected`), chosen.size > 1 ? [h("button", { type: "button", class: "primary", onclick: () => void merge() }, "Merge into one"), h("button", { type: "button", onclick: () => void apart() }, "They are different")] : h("span", { class: "soft" }, "Select another to merge them."));
+    fill(
+      bar,
+      h("span", null, `${counted(chosen.size, "character")} selected`),
+      chosen.size > 1
+        ? [
+            h(
+              "button",
+              { type: "button", class: "primary", onclick: () => void merge() },
+              "Merge into one",
+            ),
+            h("button", { type: "button", onclick: () => void apart() }, "They are different"),
+          ]
+        : h("span", { class: "soft" }, "Select another to merge them."),
+    );
   }
 
   async function merge() {
@@ -68,9 +136,15 @@ export async function charactersView(place) {
     const into = await asked(dialog, [
       h("h2", null, "Whose name stays?"),
       h("p", null, "They become one character. That can be undone."),
-      h("form", { method: "dialog", class: "row" }, names.map((name, n) => h("button", { value: name, autofocus: n === 0 }, name)), h("button", { value: "", class: "quiet" }, "Cancel")),
+      h(
+        "form",
+        { method: "dialog", class: "row" },
+        names.map((name, n) => h("button", { value: name, autofocus: n === 0 }, name)),
+        h("button", { value: "", class: "quiet" }, "Cancel"),
+      ),
     ]);
-    if (into) await decide({ kind: "merge", characters: names.filter((name) => name !== into), into });
+    if (into)
+      await decide({ kind: "merge", characters: names.filter((name) => name !== into), into });
   }
 
   async function apart() {
@@ -79,11 +153,26 @@ export async function charactersView(place) {
 
   useKeys([
     { keys: ["/"], what: "find a name", act: () => filter.focus() },
-    { keys: ["m"], what: "merge the selected characters", act: () => void (chosen.size > 1 && merge()) },
-    { keys: [" "], what: "select the character", act: () => /** @type {any} */ (focused()?.querySelector("input"))?.click() },
+    {
+      keys: ["m"],
+      what: "merge the selected characters",
+      act: () => void (chosen.size > 1 && merge()),
+    },
+    {
+      keys: [" "],
+      what: "select the character",
+      act: () => /** @type {any} */ (focused()?.querySelector("input"))?.click(),
+    },
     { keys: ["ArrowRight", "ArrowDown"], what: "next character", act: () => step(1) },
     { keys: ["ArrowLeft", "ArrowUp"], what: "character before", act: () => step(-1) },
-    { keys: ["Enter"], what: "open the character", act: () => { const link = focused()?.querySelector("a"); if (link) go(/** @type {string} */ (link.getAttribute("href"))); } },
+    {
+      keys: ["Enter"],
+      what: "open the character",
+      act: () => {
+        const link = focused()?.querySelector("a");
+        if (link) go(/** @type {string} */ (link.getAttribute("href")));
+      },
+    },
   ]);
 
   function focused() {
@@ -94,7 +183,9 @@ export async function charactersView(place) {
   function step(by) {
     const cards = [...list.children];
     const from = cards.indexOf(/** @type {any} */ (focused()));
-    cards[from < 0 ? 0 : Math.max(0, Math.min(cards.length - 1, from + by))]?.querySelector("a")?.focus();
+    cards[from < 0 ? 0 : Math.max(0, Math.min(cards.length - 1, from + by))]
+      ?.querySelector("a")
+      ?.focus();
   }
 
   await load();

@@ -33,8 +33,22 @@ export async function doubtsView(place) {
   const card = h("section", { class: "doubt", "aria-live": "polite" });
   const ahead = h("div", { class: "ahead strip", "aria-hidden": "true" });
   const summary = h("p", { class: "soft" });
-  const naming = nameField({ label: "Somebody else…", submit: "Name", names: allNames, onName: (name) => void confirm(name), onEscape: () => card.focus() });
-  place.append(h("header", { class: "heading" }, h("div", null, h("h1", { tabindex: "-1" }, "Doubtful"), summary)), card, ahead);
+  const naming = nameField({
+    label: "Somebody else…",
+    submit: "Name",
+    names: allNames,
+    onName: (name) => void confirm(name),
+    onEscape: () => card.focus(),
+  });
+  place.append(
+    h(
+      "header",
+      { class: "heading" },
+      h("div", null, h("h1", { tabindex: "-1" }, "Doubtful"), summary),
+    ),
+    card,
+    ahead,
+  );
 
   async function load() {
     isStale = false;
@@ -43,8 +57,12 @@ export async function doubtsView(place) {
     total = queue.total;
     if (begun === said) done.clear(); // this list knows all that was said
     const current = items[0];
-    const fresh = queue.items.filter((/** @type {any} */ item) => !later.has(keyOf(item.figure)) && !done.has(keyOf(item.figure)));
-    const same = current && fresh.find((/** @type {any} */ item) => keyOf(item.figure) === keyOf(current.figure));
+    const fresh = queue.items.filter(
+      (/** @type {any} */ item) => !later.has(keyOf(item.figure)) && !done.has(keyOf(item.figure)),
+    );
+    const same =
+      current &&
+      fresh.find((/** @type {any} */ item) => keyOf(item.figure) === keyOf(current.figure));
     items = same ? [same, ...fresh.filter((/** @type {any} */ item) => item !== same)] : fresh;
     draw();
   }
@@ -69,32 +87,77 @@ export async function doubtsView(place) {
   function draw() {
     const item = items[0];
     const drawn = JSON.stringify([item, before.length > 0, later.size]);
-    fill(summary, total ? `${counted(total, "figure")} without a name; those stand first that the model is least sure of.` : "");
+    fill(
+      summary,
+      total
+        ? `${counted(total, "figure")} without a name; those stand first that the model is least sure of.`
+        : "",
+    );
     fill(ahead, strip(items.slice(1, 13).map((one) => one.figure)));
     if (drawn === shown) return; // somebody may be typing in it
     shown = drawn;
     if (!item) {
-      fill(card, h("p", { class: "empty" }, later.size ? `${counted(later.size, "figure")} put off. ` : "Nothing is doubtful. ", later.size > 0 && h("button", { type: "button", onclick: () => (later.clear(), void refresh()) }, "Show them again")));
+      fill(
+        card,
+        h(
+          "p",
+          { class: "empty" },
+          later.size ? `${counted(later.size, "figure")} put off. ` : "Nothing is doubtful. ",
+          later.size > 0 &&
+            h(
+              "button",
+              { type: "button", onclick: () => (later.clear(), void refresh()) },
+              "Show them again",
+            ),
+        ),
+      );
       return;
     }
     const found = item.found;
     const isTyping = document.activeElement === naming.input;
     fill(
       card,
-      h("div", { class: "portrait" }, h("a", { href: `/pictures/${item.figure.picture}`, "aria-label": `The picture ${item.name}` }, h("img", { src: imageOf(item.figure, 512), alt: `The figure in ${item.name}`, onerror: gone })), h("p", { class: "soft path" }, h("bdi", null, item.name))),
+      h(
+        "div",
+        { class: "portrait" },
+        h(
+          "a",
+          { href: `/pictures/${item.figure.picture}`, "aria-label": `The picture ${item.name}` },
+          h("img", {
+            src: imageOf(item.figure, 512),
+            alt: `The figure in ${item.name}`,
+            onerror: gone,
+          }),
+        ),
+        h("p", { class: "soft path" }, h("bdi", null, item.name)),
+      ),
       h(
         "div",
         { class: "verdict" },
         h("h2", null, question(found)),
-        candidateList(found.candidates, { onChoose: (one) => void confirm(one.character), onReject: (one) => void reject(one.character) }),
+        candidateList(found.candidates, {
+          onChoose: (one) => void confirm(one.character),
+          onReject: (one) => void reject(one.character),
+        }),
         naming.element,
         h(
           "div",
           { class: "row" },
-          h("button", { type: "button", onclick: () => void rejectFirst() }, "Not ", h("bdi", null, found.candidates[0]?.character ?? "")),
+          h(
+            "button",
+            { type: "button", onclick: () => void rejectFirst() },
+            "Not ",
+            h("bdi", null, found.candidates[0]?.character ?? ""),
+          ),
           h("button", { type: "button", onclick: () => void ignore() }, "Ignore"),
           h("button", { type: "button", onclick: () => putOff() }, "Later"),
-          before.length > 0 && h("button", { type: "button", class: "quiet", onclick: () => void back() }, icon("undo"), "Back"),
+          before.length > 0 &&
+            h(
+              "button",
+              { type: "button", class: "quiet", onclick: () => void back() },
+              icon("undo"),
+              "Back",
+            ),
         ),
       ),
     );
@@ -106,7 +169,9 @@ export async function doubtsView(place) {
     const best = found.candidates[0];
     if (!best) return "Nobody is left.";
     const name = h("bdi", null, best.character);
-    return found.character === "unknown" ? ["Nobody you know, or ", name, "?"] : ["Is this ", name, `? ${percent(best.probability)}`];
+    return found.character === "unknown"
+      ? ["Nobody you know, or ", name, "?"]
+      : ["Is this ", name, `? ${percent(best.probability)}`];
   }
 
   /** @param {any} change */
@@ -123,7 +188,8 @@ export async function doubtsView(place) {
     }
     before.push({ item, decision: decision.id });
     naming.input.value = "";
-    if (change.kind === "reject") done.delete(key); // somebody else may come first now
+    if (change.kind === "reject")
+      done.delete(key); // somebody else may come first now
     else items.shift();
     draw();
     card.focus();
@@ -162,14 +228,30 @@ export async function doubtsView(place) {
   card.setAttribute("tabindex", "-1");
   card.setAttribute("data-first", "");
   useKeys([
-    ...[1, 2, 3, 4, 5].map((n) => ({ keys: [String(n)], what: n === 1 ? "it is the first, second… candidate" : "", act: () => void (items[0]?.found.candidates[n - 1] && confirm(items[0].found.candidates[n - 1].character)) })),
-    { keys: ["Enter"], what: "it is the first candidate", act: () => void (items[0]?.found.candidates[0] && confirm(items[0].found.candidates[0].character)) },
+    ...[1, 2, 3, 4, 5].map((n) => ({
+      keys: [String(n)],
+      what: n === 1 ? "it is the first, second… candidate" : "",
+      act: () =>
+        void (
+          items[0]?.found.candidates[n - 1] && confirm(items[0].found.candidates[n - 1].character)
+        ),
+    })),
+    {
+      keys: ["Enter"],
+      what: "it is the first candidate",
+      act: () =>
+        void (items[0]?.found.candidates[0] && confirm(items[0].found.candidates[0].character)),
+    },
     { keys: ["x"], what: "it is not the first candidate", act: () => void rejectFirst() },
     { keys: ["n"], what: "it is somebody else: say the name", act: () => naming.input.focus() },
     { keys: ["i"], what: "ignore it", act: () => void ignore() },
     { keys: ["ArrowRight"], what: "later", act: () => putOff() },
     { keys: ["ArrowLeft"], what: "back, and take back what was said", act: () => void back() },
-    { keys: ["o"], what: "open the picture", act: () => items[0] && go(`/pictures/${items[0].figure.picture}`) },
+    {
+      keys: ["o"],
+      what: "open the picture",
+      act: () => items[0] && go(`/pictures/${items[0].figure.picture}`),
+    },
   ]);
 
   await load();

@@ -19,24 +19,64 @@ export async function groupView(place, number) {
   let candidates = [];
   const summary = h("p", { class: "soft" });
   const perhaps = h("div");
-  const bar = h("div", { class: "actions", role: "toolbar", "aria-label": "Selected figures", hidden: true });
-  const naming = nameField({ label: "Who is this?", submit: "Name", names: allNames, onName: (name) => void nameIt(name), onEscape: () => grid.clear() });
+  const bar = h("div", {
+    class: "actions",
+    role: "toolbar",
+    "aria-label": "Selected figures",
+    hidden: true,
+  });
+  const naming = nameField({
+    label: "Who is this?",
+    submit: "Name",
+    names: allNames,
+    onName: (name) => void nameIt(name),
+    onEscape: () => grid.clear(),
+  });
   naming.input.setAttribute("data-first", "");
 
   const grid = figureGrid({
     label: "Figures of the group",
     load: async (offset, limit) => {
       const page = await get(`/groups/${group}`, { offset, limit });
-      fill(summary, `${counted(page.total, "figure")} that seem to show one character. Select those that do not belong to it.`);
-      return { total: page.total, items: page.figures.map((/** @type {any} */ figure, /** @type {number} */ n) => ({ figure, label: `Figure ${offset + n + 1}` })) };
+      fill(
+        summary,
+        `${counted(page.total, "figure")} that seem to show one character. Select those that do not belong to it.`,
+      );
+      return {
+        total: page.total,
+        items: page.figures.map((/** @type {any} */ figure, /** @type {number} */ n) => ({
+          figure,
+          label: `Figure ${offset + n + 1}`,
+        })),
+      };
     },
     onSelect: (items) => mark(items.length),
     onOpen: (item) => go(`/pictures/${item.figure.picture}`),
   });
 
   place.append(
-    h("header", { class: "heading" }, h("div", null, h("p", { class: "soft crumb" }, h("a", { href: "/" }, "Groups"), ` / ${group}`), h("h1", { tabindex: "-1" }, "Who is this?"), summary)),
-    h("div", { class: "lead" }, naming.element, h("div", { class: "row" }, h("button", { type: "button", onclick: () => void ignore() }, "Ignore"), next && h("a", { class: "button", href: `/groups/${next}` }, "Later"))),
+    h(
+      "header",
+      { class: "heading" },
+      h(
+        "div",
+        null,
+        h("p", { class: "soft crumb" }, h("a", { href: "/" }, "Groups"), ` / ${group}`),
+        h("h1", { tabindex: "-1" }, "Who is this?"),
+        summary,
+      ),
+    ),
+    h(
+      "div",
+      { class: "lead" },
+      naming.element,
+      h(
+        "div",
+        { class: "row" },
+        h("button", { type: "button", onclick: () => void ignore() }, "Ignore"),
+        next && h("a", { class: "button", href: `/groups/${next}` }, "Later"),
+      ),
+    ),
     perhaps,
     bar,
     grid.element,
@@ -50,7 +90,16 @@ export async function groupView(place, number) {
       h("span", null, `${counted(count, "figure")} selected: a name is given to these alone.`),
       h("button", { type: "button", onclick: () => void nameOthers() }, "Name the others"),
       h("button", { type: "button", onclick: () => void ignore() }, "Ignore these"),
-      count === 1 && h("button", { type: "button", onclick: () => go(`/pictures/${/** @type {any} */ (grid.selection()[0]).figure.picture}`) }, "Open"),
+      count === 1 &&
+        h(
+          "button",
+          {
+            type: "button",
+            onclick: () =>
+              go(`/pictures/${/** @type {any} */ (grid.selection()[0]).figure.picture}`),
+          },
+          "Open",
+        ),
       h("button", { type: "button", class: "quiet", onclick: () => grid.clear() }, "Select none"),
     );
   }
@@ -96,16 +145,40 @@ export async function groupView(place, number) {
   async function suggest() {
     const found = await get(`/groups/${group}/candidates`);
     candidates = found.candidates;
-    fill(perhaps, candidates.length > 0 && h("section", { class: "perhaps", "aria-label": "Perhaps" }, candidateList(candidates, { onChoose: (one) => void nameIt(one.character), onReject: (one) => void notThem(one) })));
+    fill(
+      perhaps,
+      candidates.length > 0 &&
+        h(
+          "section",
+          { class: "perhaps", "aria-label": "Perhaps" },
+          candidateList(candidates, {
+            onChoose: (one) => void nameIt(one.character),
+            onReject: (one) => void notThem(one),
+          }),
+        ),
+    );
   }
 
   useKeys([
-    ...[1, 2, 3, 4, 5].map((n) => ({ keys: [String(n)], what: n === 1 ? "it is the first, second… candidate" : "", act: () => void (candidates[n - 1] && nameIt(/** @type {any} */ (candidates[n - 1]).character)) })),
+    ...[1, 2, 3, 4, 5].map((n) => ({
+      keys: [String(n)],
+      what: n === 1 ? "it is the first, second… candidate" : "",
+      act: () =>
+        void (candidates[n - 1] && nameIt(/** @type {any} */ (candidates[n - 1]).character)),
+    })),
     { keys: ["n"], what: "say a name", act: () => naming.input.focus() },
-    { keys: ["x"], what: "it is not the first candidate", act: () => void (candidates[0] && notThem(candidates[0])) },
+    {
+      keys: ["x"],
+      what: "it is not the first candidate",
+      act: () => void (candidates[0] && notThem(candidates[0])),
+    },
     { keys: ["i"], what: "ignore the group, or what is selected", act: () => void ignore() },
     { keys: ["l"], what: "later: the next group", act: () => go(next ? `/groups/${next}` : "/") },
-    { keys: ["Escape"], what: "back to the groups", act: () => (grid.selection().length ? grid.clear() : go("/")) },
+    {
+      keys: ["Escape"],
+      what: "back to the groups",
+      act: () => (grid.selection().length ? grid.clear() : go("/")),
+    },
   ]);
 
   await grid.more();
@@ -127,5 +200,8 @@ export async function groupView(place, number) {
 async function following(group) {
   const { groups } = await get("/groups", { limit: 200 });
   const place = groups.findIndex((/** @type {any} */ one) => one.number === group);
-  return groups[place + 1]?.number ?? groups.find((/** @type {any} */ one) => one.number !== group)?.number;
+  return (
+    groups[place + 1]?.number ??
+    groups.find((/** @type {any} */ one) => one.number !== group)?.number
+  );
 }

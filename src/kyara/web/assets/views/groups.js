@@ -18,13 +18,32 @@ export async function groupsView(place) {
   const chosen = new Set();
   const list = h("ul", { class: "cards", "aria-label": "Groups" });
   const summary = h("p", { class: "soft" });
-  const bar = h("div", { class: "actions", role: "toolbar", "aria-label": "Selected groups", hidden: true });
-  const more = h("button", { type: "button", onclick: () => void load(list.children.length).catch(complain) }, "More groups");
+  const bar = h("div", {
+    class: "actions",
+    role: "toolbar",
+    "aria-label": "Selected groups",
+    hidden: true,
+  });
+  const more = h(
+    "button",
+    { type: "button", onclick: () => void load(list.children.length).catch(complain) },
+    "More groups",
+  );
   const search = h("button", { type: "button", onclick: () => void searchAgain() }, "Group again");
-  const naming = nameField({ label: "All selected are…", submit: "Name", names: allNames, onName: (name) => void nameChosen(name) });
+  const naming = nameField({
+    label: "All selected are…",
+    submit: "Name",
+    names: allNames,
+    onName: (name) => void nameChosen(name),
+  });
 
   place.append(
-    h("header", { class: "heading" }, h("div", null, h("h1", { tabindex: "-1" }, "Who is in here?"), summary), h("div", { class: "row" }, search)),
+    h(
+      "header",
+      { class: "heading" },
+      h("div", null, h("h1", { tabindex: "-1" }, "Who is in here?"), summary),
+      h("div", { class: "row" }, search),
+    ),
     bar,
     list,
     h("p", { class: "center" }, more),
@@ -32,7 +51,10 @@ export async function groupsView(place) {
 
   /** @param {number} offset */
   async function load(offset) {
-    const [page, session] = await Promise.all([get("/groups", { offset, limit: PAGE }), get("/session")]);
+    const [page, session] = await Promise.all([
+      get("/groups", { offset, limit: PAGE }),
+      get("/session"),
+    ]);
     if (!offset) {
       fill(list);
       chosen.clear();
@@ -41,12 +63,18 @@ export async function groupsView(place) {
     list.append(...page.groups.map(card));
     void tellPerhaps(page.groups.map((/** @type {any} */ group) => group.number));
     more.hidden = list.children.length >= page.total;
-    fill(summary, page.total ? `${counted(page.total, "group")} without a name, the largest first. Open one and say who it is.` : nothing(session));
+    fill(
+      summary,
+      page.total
+        ? `${counted(page.total, "group")} without a name, the largest first. Open one and say who it is.`
+        : nothing(session),
+    );
   }
 
   /** @param {any} session */
   function nothing(session) {
-    if (!session.pictures) return "The library is empty: kyara group FOLDER --library FILE adds pictures and groups them.";
+    if (!session.pictures)
+      return "The library is empty: kyara group FOLDER --library FILE adds pictures and groups them.";
     return "Every group has a name. Group again after adding pictures, or look at the doubtful ones.";
   }
 
@@ -59,20 +87,40 @@ export async function groupsView(place) {
       h(
         "a",
         { href: `/groups/${group.number}`, "aria-label": label, class: "cover" },
-        h("span", { class: `mosaic of-${Math.min(4, group.sample.length)}` }, strip(group.sample.slice(0, 4))),
-        h("span", { class: "caption" }, h("strong", null, counted(group.figures, "figure")), h("span", { class: "soft", "data-perhaps": group.number }, "\u00a0")),
+        h(
+          "span",
+          { class: `mosaic of-${Math.min(4, group.sample.length)}` },
+          strip(group.sample.slice(0, 4)),
+        ),
+        h(
+          "span",
+          { class: "caption" },
+          h("strong", null, counted(group.figures, "figure")),
+          h("span", { class: "soft", "data-perhaps": group.number }, "\u00a0"),
+        ),
       ),
-      h("label", { class: "pick" }, h("input", { type: "checkbox", "aria-label": `Select group ${group.number}`, onchange: (/** @type {any} */ event) => pick(group.number, event.target.checked) })),
+      h(
+        "label",
+        { class: "pick" },
+        h("input", {
+          type: "checkbox",
+          "aria-label": `Select group ${group.number}`,
+          onchange: (/** @type {any} */ event) => pick(group.number, event.target.checked),
+        }),
+      ),
     );
   }
 
   /** Say of each group who it probably is, as soon as the model is there. @param {number[]} numbers */
   async function tellPerhaps(numbers) {
     if (!numbers.length) return;
-    const { groups } = await get("/groups/perhaps", { number: numbers }).catch(() => ({ groups: [] }));
+    const { groups } = await get("/groups/perhaps", { number: numbers }).catch(() => ({
+      groups: [],
+    }));
     for (const one of groups) {
       const caption = list.querySelector(`[data-perhaps="${one.number}"]`);
-      if (caption) fill(caption, "perhaps ", h("bdi", null, one.character), ` ${percent(one.probability)}`);
+      if (caption)
+        fill(caption, "perhaps ", h("bdi", null, one.character), ` ${percent(one.probability)}`);
     }
   }
 
@@ -89,15 +137,22 @@ export async function groupsView(place) {
       bar,
       h("span", null, `${counted(chosen.size, "group")} selected`),
       naming.element,
-      chosen.size > 1 && h("button", { type: "button", onclick: () => void joinChosen() }, "One character, no name yet"),
-      chosen.size > 1 && h("button", { type: "button", onclick: () => void apart() }, "Different characters"),
+      chosen.size > 1 &&
+        h(
+          "button",
+          { type: "button", onclick: () => void joinChosen() },
+          "One character, no name yet",
+        ),
+      chosen.size > 1 &&
+        h("button", { type: "button", onclick: () => void apart() }, "Different characters"),
       h("button", { type: "button", onclick: () => void ignoreChosen() }, "Ignore"),
     );
   }
 
   /** @param {string} name */
   async function nameChosen(name) {
-    for (const group of [...chosen]) if (!(await decide({ kind: "confirm", group, character: name }))) break;
+    for (const group of [...chosen])
+      if (!(await decide({ kind: "confirm", group, character: name }))) break;
   }
 
   async function ignoreChosen() {
@@ -133,7 +188,11 @@ export async function groupsView(place) {
     { keys: ["Enter"], what: "open the group", act: () => open() },
     { keys: ["ArrowRight", "ArrowDown"], what: "next group", act: () => step(1) },
     { keys: ["ArrowLeft", "ArrowUp"], what: "group before", act: () => step(-1) },
-    { keys: [" "], what: "select the group", act: () => /** @type {any} */ (focused()?.querySelector("input"))?.click() },
+    {
+      keys: [" "],
+      what: "select the group",
+      act: () => /** @type {any} */ (focused()?.querySelector("input"))?.click(),
+    },
   ]);
 
   function focused() {

@@ -18,16 +18,35 @@ export async function questionsView(place) {
   let wantsCopies = false;
   const list = h("ul", { class: "questions", "aria-label": "Questions" });
   const summary = h("p", { class: "soft" });
-  const copies = h("button", { type: "button", onclick: () => void lookForCopies() }, "Look for copies");
-  place.append(h("header", { class: "heading" }, h("div", null, h("h1", { tabindex: "-1" }, "Questions"), summary), h("div", { class: "row" }, copies)), list);
+  const copies = h(
+    "button",
+    { type: "button", onclick: () => void lookForCopies() },
+    "Look for copies",
+  );
+  place.append(
+    h(
+      "header",
+      { class: "heading" },
+      h("div", null, h("h1", { tabindex: "-1" }, "Questions"), summary),
+      h("div", { class: "row" }, copies),
+    ),
+    list,
+  );
 
   async function load() {
-    const query = wantsCopies ? { limit: SHOWN, kind: ["copies"] } : { limit: SHOWN };
-    const found = await get("/suggestions", query);
+    const found = await get("/suggestions", { limit: SHOWN, kind: wantsCopies ? ["copies"] : [] });
     questions = found.questions;
-    const nothing = wantsCopies ? "No copies were found." : "There is nothing to ask. Name groups, and more can be told.";
-    fill(summary, found.total ? `${counted(found.total, "question")}; what settles most comes first.` : nothing);
-    fill(list, questions.map((one) => questionCard(one, (yes) => void say(one, yes))));
+    const nothing = wantsCopies
+      ? "No copies were found."
+      : "There is nothing to ask. Name groups, and more can be told.";
+    fill(
+      summary,
+      found.total ? `${counted(found.total, "question")}; what settles most comes first.` : nothing,
+    );
+    fill(
+      list,
+      questions.map((one) => questionCard(one, (yes) => void say(one, yes))),
+    );
     step(0);
   }
 
@@ -59,7 +78,9 @@ export async function questionsView(place) {
 
   /** @param {"yes" | "no"} which */
   function press(which) {
-    /** @type {HTMLElement | null | undefined} */ (list.children[current]?.querySelector(`[data-answer="${which}"]`))?.click();
+    /** @type {HTMLElement | null | undefined} */ (
+      list.children[current]?.querySelector(`[data-answer="${which}"]`)
+    )?.click();
   }
 
   useKeys([
