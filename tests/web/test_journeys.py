@@ -164,6 +164,25 @@ def test_references_are_selected_and_moved(visit: Visit) -> None:
     assert (names["Ruby"], names["Rose"]) == (3, 2)
 
 
+def test_what_was_ignored_is_found_again_and_taken_back(visit: Visit) -> None:
+    group = visit.api("/groups")["groups"][0]
+    picture = visit.api(f"/groups/{group['number']}")["figures"][0]["picture"]
+    visit.go(f"/pictures/{picture}")
+    visit.press("i")
+    visit.sees("1 picture: ignored")
+    visit.go("/pictures")
+    visit.sees("16 pictures, by name.")
+    visit.page.get_by_role("button", name="Ignored").press("Enter")
+    visit.sees("1 picture, by name.")
+    visit.page.locator(".tile").first.focus()
+    visit.press("Enter")
+    visit.page.wait_for_url(f"**/pictures/{picture}")
+    visit.page.locator(".panel h2").wait_for()
+    visit.press("u")
+    visit.sees("Taken back: 1 picture: ignored")
+    assert visit.api("/pictures?state=ignored")["total"] == 0
+
+
 def test_the_sheet_tells_the_keys_of_the_page(visit: Visit) -> None:
     visit.go("/doubts")
     visit.press("?")
@@ -181,7 +200,15 @@ def test_nothing_sticks_out_and_all_has_a_name(visit: Visit) -> None:
     visit.press("Enter")
     visit.sees("you said so")
     (named,) = visit.api("/characters")["characters"]
-    paths = ("/", "/doubts", "/characters", "/ask", "/history", f"/groups/{group['number']}")
+    paths = (
+        "/",
+        "/doubts",
+        "/characters",
+        "/ask",
+        "/history",
+        "/pictures",
+        f"/groups/{group['number']}",
+    )
     paths += (f"/characters/{named['id']}", f"/pictures/{picture}")
     for path, width in itertools.product(paths, (360, 1280, 2560)):
         visit.page.set_viewport_size({"width": width, "height": 800})

@@ -15,6 +15,7 @@ import { groupView } from "./views/group.js";
 import { groupsView } from "./views/groups.js";
 import { historyView } from "./views/history.js";
 import { pictureView } from "./views/picture.js";
+import { picturesView } from "./views/pictures.js";
 import { questionsView } from "./views/questions.js";
 
 const LOADING_MS = 700;
@@ -45,6 +46,7 @@ route(/^\/questions$/, "questions", guarded(questionsView));
 route(/^\/doubts$/, "doubts", guarded(doubtsView));
 route(/^\/characters$/, "characters", guarded(charactersView));
 route(/^\/characters\/(\d+)$/, "characters", guarded(characterView));
+route(/^\/pictures$/, "", guarded(picturesView));
 route(/^\/pictures\/([0-9a-f]{64})$/, "", guarded(pictureView));
 route(/^\/ask$/, "ask", guarded(askView));
 route(/^\/history$/, "history", guarded(historyView));

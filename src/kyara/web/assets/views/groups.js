@@ -42,7 +42,12 @@ export async function groupsView(place) {
       "header",
       { class: "heading" },
       h("div", null, h("h1", { tabindex: "-1" }, "Who is in here?"), summary),
-      h("div", { class: "row" }, search),
+      h(
+        "div",
+        { class: "row" },
+        h("a", { href: "/pictures", class: "button" }, "All pictures"),
+        search,
+      ),
     ),
     bar,
     list,
