@@ -72,7 +72,7 @@ Ask = Callable[..., Any]
 
 def tasks(ask: Ask) -> dict[str, Callable[[], Any]]:
     """What is measured, in this order."""
-    csrf = ""
+    csrf, first = "", 0
 
     def first_page() -> None:
         nonlocal csrf
@@ -85,8 +85,12 @@ def tasks(ask: Ask) -> dict[str, Callable[[], Any]]:
 
     def decide() -> Any:
         figure = queue()["items"][0]["figure"]
-        body = {"kind": "confirm", "character": "character 1", "figures": [figure]}
+        body = {"kind": "confirm", "character": "somebody", "figures": [figure], "new": True}
         return ask("/api/v1/decisions", body, csrf)
+
+    def characters() -> None:
+        nonlocal first
+        first = ask("/api/v1/characters")["characters"][0]["id"]
 
     def thumbnails() -> None:
         for group in ask("/api/v1/groups?limit=48")["groups"]:
@@ -99,8 +103,8 @@ def tasks(ask: Ask) -> dict[str, Callable[[], Any]]:
         "queue_and_decision": decide,
         "queue_after_a_decision": queue,
         "groups": lambda: ask("/api/v1/groups?limit=48"),
-        "characters": lambda: ask("/api/v1/characters"),
-        "character": lambda: ask("/api/v1/characters/1"),
+        "characters": characters,
+        "character": lambda: ask(f"/api/v1/characters/{first}"),
         "pictures_last_page": lambda: ask("/api/v1/pictures?offset=9900&limit=100"),
         "history": lambda: ask("/api/v1/decisions?limit=100"),
         "thumbnails_48": thumbnails,

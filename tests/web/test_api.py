@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
+from kyara.library.check import check
+from kyara.library.store import Library
 from tests.conftest import Ran, draw
 from tests.web.conftest import NAMES, Api
 
@@ -108,6 +111,27 @@ def test_characters_are_renamed_merged_and_split(api: Api) -> None:
         api.post("/decisions/undo")
     names = {one["name"]: one["references"] for one in api.get("/characters")["characters"]}
     assert names == {"Ruby Rose": 5, "azure": 5, "jade": 5}
+
+
+def test_decisions_at_the_same_time_are_all_kept(api: Api, library: Path) -> None:
+    pictures = [one["picture"] for one in api.get("/pictures")["pictures"]]
+    asked = [(picture, f"Somebody {n}") for n, picture in enumerate(pictures)]
+
+    def say(one: tuple[str, str]) -> int:
+        picture, name = one
+        figures = [{"picture": picture}]
+        api.get("/queue", limit=3)
+        return int(api.decide("confirm", character=name, figures=figures, new=True)["id"])
+
+    with ThreadPoolExecutor(8) as pool:
+        said = list(pool.map(say, asked))
+    assert sorted(said) == list(range(1, len(asked) + 1))
+    with Library.open(library) as opened:
+        assert check(opened).problems == []
+        shown = {
+            name: opened.decisions.pictures_of(opened.decisions.find(name)) for _, name in asked
+        }
+    assert shown == {name: [bytes.fromhex(picture)] for picture, name in asked}
 
 
 def test_a_name_that_is_nearly_anothers_is_asked_about(api: Api) -> None:
