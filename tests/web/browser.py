@@ -20,6 +20,8 @@ from tests.support import command
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
+PATIENCE_MS = 90_000
+"""A busy machine is no failure."""
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
 
 
@@ -79,6 +81,7 @@ class Visit:
     complaints: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        self.page.set_default_timeout(PATIENCE_MS)
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
         self.page.on("console", self._heard)
 
@@ -98,11 +101,11 @@ class Visit:
         self.page.keyboard.type(text)
 
     def sees(self, text: str) -> None:
-        self.page.get_by_text(text).first.wait_for(timeout=15_000)
+        self.page.get_by_text(text).first.wait_for()
 
     def until(self, holds: Callable[[], bool]) -> None:
         """Wait until it holds. The page's policy lets no test evaluate text in it."""
-        for _ in range(300):
+        for _ in range(PATIENCE_MS // 50):
             if holds():
                 return
             self.page.wait_for_timeout(50)
