@@ -20,6 +20,7 @@ EXAMPLE = """
 \b
 Example:
     kyara embed pictures --out pictures.npz
+    kyara embed pictures shards/*.tar --out pictures.lance
     python -c "import numpy; print(numpy.load('pictures.npz')['embeddings'].shape)"
 """
 
@@ -29,9 +30,10 @@ Example:
 @click.option(
     "--out",
     required=True,
-    metavar="FILE.npz",
+    metavar="FILE.npz|DATASET.lance",
     type=PATH,
-    help="The file to write; it must not exist yet.",
+    help="The file to write, which must not exist yet; or a Lance dataset, which goes on where it "
+    "ended.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace FILE.npz if it exists.")
 @click.option("--json", "as_json", is_flag=True, help="Print what was written as JSON.")
@@ -43,10 +45,14 @@ def command(
     as_json: bool,
     model: ModelOptions,
 ) -> int:
-    """Write the embeddings of PICTURES (files or folders) for tools of your own.
+    """Write the embeddings of PICTURES (files, folders, archives) for tools of your own.
+
+    A dataset (needs 'kyara[scale]') is for more pictures than one run can do: it
+    has a row per figure, and one with the error for a picture that cannot be read. Pictures that
+    are in it are known by their content and not done again.
 
     \b
-    The file holds numpy arrays, one row per figure:
+    FILE.npz holds numpy arrays, one row per figure:
       paths       (n,)    the pictures, as given (text; undecodable bytes as surrogates)
       boxes       (n, 4)  left, top, right, bottom in pixels of the upright picture
       kinds       (n,)    head, figure or whole
@@ -60,6 +66,10 @@ def command(
     from kyara.files import is_folder
     from kyara.pictures.find import find_pictures
 
+    if out.suffix.lower() == ".lance":
+        from kyara.cli.embed_dataset import embed_into_dataset
+
+        return embed_into_dataset(pictures, out, model, as_json)
     if os.path.lexists(out) and not overwrite:
         raise UsageError("this file exists", where=out, hint="choose another, or --overwrite")
     if not is_folder(out.parent):
