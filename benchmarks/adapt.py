@@ -31,7 +31,7 @@ NOISE = 0.8
 def main() -> None:
     options = parse()
     about_machine = machine()
-    encoder = open_encoder("kyara-1")
+    encoder = open_encoder("kyara-2")
     rng = np.random.default_rng(0)
     points = rng.normal(size=(2 * options.characters, encoder.dimension)).astype(np.float32)
     known = np.repeat(np.arange(options.characters), options.references)

@@ -66,7 +66,7 @@ def main() -> None:
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("dataset", type=Path)
-    parser.add_argument("--plugin", default="kyara-1")
+    parser.add_argument("--plugin", default="kyara-2")
     parser.add_argument("--altered", type=int, default=25, help="pictures of each source")
     parser.add_argument("--out", type=Path, required=True, help="the JSON file")
     return parser.parse_args()

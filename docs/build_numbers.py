@@ -37,7 +37,7 @@ OF_GROUPS = ("b3_f05", "b3_precision", "b3_recall", "b3_f", "pairwise_f", "ari",
 OTHER_WAYS = {"linkage": "average linkage", "hdbscan": "HDBSCAN"}
 SORT = ROOT / "benchmarks" / "sort.json"
 PLUGINS = ROOT / "src" / "kyara" / "plugins"
-MODELS = ("kyara-1", "res18_single")
+MODELS = ("kyara-2", "res18_single")
 
 
 def table(rows: Iterable[Iterable[str]]) -> str:

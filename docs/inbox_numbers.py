@@ -13,7 +13,7 @@ from kyara.evaluate.report import EncoderResult, Metric, load_report
 
 EVALUATION = Path(__file__).parent / "evaluation"
 LEFT_OUT = {
-    "kyara-1": EVALUATION / "open-set.json",
+    "kyara-2": EVALUATION / "open-set.json",
     "res18_single": EVALUATION / "open-set-res18_single.json",
 }
 """Each model measured with the source left out, by `kyara fit --json`."""
@@ -39,7 +39,7 @@ def left_out(model: str) -> EncoderResult:
 
 def by_source() -> list[Row]:
     """What the default model says at its defaults, by source: adapted, and as is in brackets."""
-    encoder = left_out("kyara-1")
+    encoder = left_out("kyara-2")
     rows: list[Row] = [["pictures", "right name", "wrong name", "`unknown`", "strangers named"]]
     for source, found in [*encoder.sources.items(), ("mean", encoder.mean)]:
         cells = [
@@ -82,7 +82,7 @@ def headline() -> list[Row]:
 def by_shape() -> list[Row]:
     """The default model in inboxes of every shape, all sources."""
     rows: list[Row] = [["inbox", "right", "wrong", "strangers named", "DIR at FPIR 5 %"]]
-    encoder = left_out("kyara-1")
+    encoder = left_out("kyara-2")
     for shape in SHAPES:
         keys = ("right", "wrong", "strangers_named", "dir_at_fpir_5")
         rows.append([_what_differs(shape), *(_both(_means(encoder, shape), key) for key in keys)])
@@ -122,7 +122,7 @@ def asked_rates() -> list[Row]:
             "the same with `--no-adapt`",
         ]
     ]
-    encoder = left_out("kyara-1")
+    encoder = left_out("kyara-2")
     for percent in (1, 5, 10):
         adapted, as_is = (_ratios(encoder, percent, how) for how in ("adapted", "as_is"))
         rows.append(

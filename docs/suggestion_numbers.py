@@ -9,7 +9,7 @@ from typing import Any
 
 EVALUATION = Path(__file__).parent / "evaluation"
 SUGGESTIONS = EVALUATION / "suggestions.json"
-"""By `kyara evaluate dev.csv --plugin kyara-1 --plugin res18_single --protocol suggestions`."""
+"""By `kyara evaluate dev.csv --plugin kyara-2 --plugin res18_single --protocol suggestions`."""
 COPIES = EVALUATION / "copies.json"
 """By `python benchmarks/copies.py dev.csv`."""
 KINDS = {

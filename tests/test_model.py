@@ -156,7 +156,7 @@ def test_speaking_of_pictures(tiny_plugin: Path, cast: Path, tmp_path: Path) -> 
 
 def test_a_library_of_another_model_is_refused(tiny_plugin: Path, tmp_path: Path) -> None:
     kyara.Library.create(tmp_path / "own.kyara", kyara.Model(tiny_plugin)).close()
-    with pytest.raises(kyara.KyaraError, match="not of kyara-1"):
+    with pytest.raises(kyara.KyaraError, match="not of kyara-2"):
         kyara.Library(tmp_path / "own.kyara", model=kyara.Model())
 
 

@@ -73,7 +73,7 @@ def test_a_threshold_says_that_it_changes_the_scale(kyara: Callable[..., Ran]) -
     assert said not in kyara(*call).err
 
 
-@pytest.mark.parametrize("plugin", ["kyara-1", "res18_single"])
+@pytest.mark.parametrize("plugin", ["kyara-2", "res18_single"])
 def test_python_answers_as_the_command_does(
     kyara: Callable[..., Ran], tmp_path: Path, plugin: str
 ) -> None:
@@ -94,7 +94,7 @@ def test_python_answers_as_the_command_does(
     assert any(character == "unknown" for _, character in expected)
 
 
-@pytest.fixture(params=["kyara-1", "res18_single"])
+@pytest.fixture(params=["kyara-2", "res18_single"])
 def embedded(
     kyara: Callable[..., Ran], tmp_path: Path, request: pytest.FixtureRequest
 ) -> dict[str, np.ndarray]:
@@ -107,7 +107,7 @@ def embedded(
 def test_embeddings_are_unit_vectors_that_differ(embedded: dict[str, np.ndarray]) -> None:
     vectors = embedded["embeddings"]
     name = str(embedded["encoder"]).partition("@")[0]
-    assert vectors.shape == (29, {"kyara-1": 256, "res18_single": 500}[name])
+    assert vectors.shape == (29, {"kyara-2": 384, "res18_single": 500}[name])
     assert vectors.dtype == np.float32
     assert np.linalg.norm(vectors, axis=1) == pytest.approx(1, abs=1e-5)
     similar = vectors @ vectors.T

@@ -11,7 +11,7 @@ from kyara.plugins.discover import DEFAULT_PLUGIN
 from tests.conftest import Ran
 
 
-@pytest.mark.parametrize(("name", "dimension"), [("kyara-1", "256"), ("res18_single", "500")])
+@pytest.mark.parametrize(("name", "dimension"), [("kyara-2", "384"), ("res18_single", "500")])
 def test_the_shipped_models_are_listed(
     kyara: Callable[..., Ran], name: str, dimension: str
 ) -> None:

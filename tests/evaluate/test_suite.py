@@ -186,7 +186,7 @@ def test_the_judge_that_users_get_is_measured(
     histogram = baseline("histogram")
     assert report_of([encoder], dataset, protocols).primary["open_set"].endswith("_any")
     assert "auroc_1_plda" not in names(report_of([encoder], dataset, protocols))
-    shipped = open_encoder("kyara-1")
+    shipped = open_encoder("kyara-2")
     alone = report_of([shipped], dataset, protocols)
     assert alone.primary["open_set"] == "dir_at_fpir_5_1_plda"
     assert {"auroc_1_any", "auroc_1_avg", "auroc_1_plda"} < names(alone)
@@ -208,7 +208,7 @@ def test_the_judge_that_users_get_is_measured(
 
 def test_a_damaged_judge_is_found_before_an_hour_of_work(tmp_path: Path) -> None:
     directory = tmp_path / "copy"
-    shutil.copytree(open_encoder("kyara-1").directory or "", directory)
+    shutil.copytree(open_encoder("kyara-2").directory or "", directory)
     encoder = open_encoder(str(directory))
     check_judges([encoder], [])
     assert encoder.manifest.open_set is not None

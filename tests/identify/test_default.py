@@ -31,7 +31,7 @@ def encoder(tiny_plugin: Path) -> Encoder:
 
 @pytest.fixture(scope="module")
 def shipped() -> Encoder:
-    return open_encoder("kyara-1")
+    return open_encoder("kyara-2")
 
 
 def named(rule: Rule) -> tuple[str, float | None]:

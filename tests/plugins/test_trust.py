@@ -101,7 +101,7 @@ def test_python_code_does_not_run_it_either(theirs: Path, marked: Path, tmp_path
 
 def test_networks_and_what_is_installed_need_no_trust(tmp_path: Path) -> None:
     directory = package.Model("res18_single").encoder.directory
-    for plugin in ("kyara-1", str(directory)):
+    for plugin in ("kyara-2", str(directory)):
         require_trusted(plugin, tmp_path)
     assert not user_folder().exists()
 

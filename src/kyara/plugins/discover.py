@@ -44,7 +44,7 @@ __all__ = [
     "plugin_directory",
 ]
 
-DEFAULT_PLUGIN = "kyara-1"
+DEFAULT_PLUGIN = "kyara-2"
 _SHIPPED = Path(__file__).parent
 _GROUP = "kyara.plugins"
 
