@@ -81,6 +81,19 @@ def test_a_bad_picture_stops_none_of_the_others(kyara: Kyara, library: Path) -> 
     assert "1 new" in ran.out
 
 
+def test_a_library_whose_model_is_gone_says_how_to_go_on(
+    kyara: Kyara, library: Path, tiny_plugin: Path
+) -> None:
+    moved = tiny_plugin.rename(tiny_plugin.with_name("moved"))
+    ran = kyara("sort", "inbox", "--library", "cast.kyara", "--out", "out")
+    assert (ran.code, len(ran.err.splitlines())) == (1, 1)
+    assert "cast.kyara: its model" in ran.err
+    assert "is not here" in ran.err
+    assert "--re-embed --plugin NAME" in ran.err
+    assert kyara("library", "update", "cast.kyara", "--re-embed", "--plugin", moved).code == 0
+    assert kyara("library", "info", "cast.kyara", "--json").json()["plugin"] == str(moved)
+
+
 def test_a_library_of_another_model_is_refused(
     kyara: Kyara, library: Path, tiny_plugin: Path, inbox: Path
 ) -> None:

@@ -13,7 +13,7 @@ import json
 import os
 from pathlib import Path
 
-from kyara.errors import DataError, PluginError
+from kyara.errors import DataError, PluginError, printable
 from kyara.files import reading, replaced, user_folder, writing
 from kyara.manifest import load_manifest
 from kyara.pictures.digest import digest_of_file
@@ -34,7 +34,14 @@ def require_trusted(plugin: str, named_by: Path) -> None:
     """
     if is_known_by_name(plugin):
         return
-    directory = plugin_directory(plugin).resolve()
+    try:
+        directory = plugin_directory(plugin).resolve()
+    except PluginError as error:
+        hint = "kyara library update FILE --re-embed --plugin NAME changes over to another model"
+        where_else = f"; {error.hint}" if error.hint else ""
+        raise PluginError(
+            f"its model, {printable(plugin)}, is not here", where=named_by, hint=hint + where_else
+        ) from error
     if not load_manifest(directory).model.entry or directory in _in_environment():
         return
     if digest_of_plugin(directory) not in _trusted():
