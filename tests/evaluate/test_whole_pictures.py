@@ -115,10 +115,11 @@ def test_the_command(
         '[input]\nsize = 128\ndtype = "float32"\nlayout = "NCHW"\n'
     )
     options = ("--plugin", tiny_plugin, "--bootstrap", 0, "--composed", 6)
-    ran = kyara(
+    call = (
         *("evaluate", beside, "--detector", finder, *options),
         *("--margin", 0, "--json", tmp_path / "r.json", "--markdown", tmp_path / "r.md"),
     )
+    ran = kyara(*call)
     assert (ran.code, ran.err) == (0, "")
     assert (tmp_path / "r.md").read_text() == ran.out
     report = json.loads((tmp_path / "r.json").read_text())
@@ -127,6 +128,7 @@ def test_the_command(
     assert views["figure, margin 0"]["retrieval"]["rank1"]["value"] == 1.0
     assert [one["view"] for one in report["composed"]] == list(views)
     assert all(0 <= one["right"] <= 1 for one in report["composed"])
+    assert kyara(*call).code == 0  # over its own earlier reports
     two = kyara("evaluate", beside, "--detector", finder, "--detector", "none")
     assert two.code == 2
     assert "one --detector and one --plugin" in two.err

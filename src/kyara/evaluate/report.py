@@ -118,15 +118,16 @@ def check_report_places(json_file: Path | None, markdown_file: Path | None) -> N
 
 
 def _is_json(data: bytes) -> bool:
-    """Whether it is a report of models, or a list of those of detectors; an older Kyara's may
-    lack what there is today."""
+    """Whether it is a report of models, a list of those of detectors, or one of what a detector
+    is worth; an older Kyara's may lack what there is today."""
     try:
         found = json.loads(data)
     except (ValueError, RecursionError):
         return False
     if isinstance(found, list):
         return all(isinstance(one, dict) and "detector" in one for one in found)
-    return isinstance(found, dict) and {"date", "data", "encoders"} <= found.keys()
+    kinds = ({"date", "data", "encoders"}, {"detector", "encoder", "pictures"})
+    return isinstance(found, dict) and any(kind <= found.keys() for kind in kinds)
 
 
 def _is_markdown(data: bytes) -> bool:
