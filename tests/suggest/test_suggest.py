@@ -13,6 +13,7 @@ from kyara.library.said import Subject
 from kyara.library.store import Library as OpenLibrary
 from kyara.library.unnamed import keep_groups
 from kyara.pictures.digest import digest_of_file
+from kyara.suggest import pairs
 from tests.conftest import draw
 from tests.support import noise
 
@@ -113,7 +114,17 @@ def test_a_group_that_is_probably_a_character(library: Library) -> None:
     assert asked(library) == []
 
 
-def test_two_characters_that_are_one(library: Library) -> None:
+def test_two_that_have_names_are_different_unless_much_speaks_against_it(library: Library) -> None:
+    library.confirm_group(1, "Ruby")
+    library.confirm_group(2, "Red", new=True)
+    (suggestion,) = library.suggest(JUDGED).suggestions
+    assert suggestion.kind is Kind.ALIKE
+    with pytest.raises(kyara.KyaraError, match="a warning"):
+        library.accept(suggestion)
+
+
+def test_two_characters_that_are_one(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pairs, "ONE_IN", 2)
     library.confirm_group(1, "Ruby")
     library.confirm_group(2, "Red", new=True)
     library.confirm_group(3, "Jade")

@@ -28,6 +28,10 @@ LEAST_ALIKE = 0.1
 EVEN = 0.5
 """From which on two characters are rather one than two."""
 
+ONE_IN = 50
+"""Of so many pairs of characters that somebody gave two names and that are as alike as the judge is
+even about, one is a slip."""
+
 _TYPICAL = 8
 """Figures that stand for a side, the most typical."""
 
@@ -115,12 +119,18 @@ def groups_that_are_one(contents: Contents) -> list[Suggestion]:
 
 def characters_that_are_one(contents: Contents) -> list[Suggestion]:
     """The same of characters; and those that are only alike. Somebody has given them two names,
-    so it is asked only where it is more probable than not."""
+    so it takes more than to be alike, and it is asked only where it is more probable than not."""
     pairs = _closest(contents.characters, contents.unnamed.embeddings, contents, LEAST_ALIKE)
+    told = [(one, other, _though_named_apart(probability)) for one, other, probability in pairs]
     return [
         _suggestion(Kind.MERGE if probability >= EVEN else Kind.ALIKE, one, other, probability)
-        for one, other, probability in pairs
+        for one, other, probability in told
     ]
+
+
+def _though_named_apart(probability: float) -> float:
+    """The probability that two are one (Bayes), if they have two names."""
+    return probability / (probability + (1.0 - probability) * (ONE_IN - 1))
 
 
 def _closest(
