@@ -105,8 +105,9 @@ def test_the_order_of_the_pictures_is_nothing_to_the_answers(
 
 
 def test_what_comes_on_stdin_is_judged_by_the_references(
-    kyara: Kyara, fitted: Path, cast: Path, inbox: Path
+    kyara: Kyara, fitted: Path, cast: Path, inbox: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("kyara.identify.gallery.COPY", 0.98)  # as in the process
     # As the command takes it: pictures may go on for ever, so no answer hangs on a later one.
     listed = "".join(f"{path}\n" for path in sorted(inbox.iterdir())).encode()
     command = ["identify", "-", "--refs", cast, "--plugin", fitted, "--json"]
