@@ -16,7 +16,7 @@ from tests.web.browser import Server, Visit, launched
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Response
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow]
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.flaky(reruns=1)]
 
 DECISIONS = 500
 KILLED_AT = (170, 333)

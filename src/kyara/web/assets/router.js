@@ -33,6 +33,8 @@ export async function show() {
   shown = undefined;
   const place = /** @type {HTMLElement} */ (document.getElementById("view"));
   place.inert = true; // what is typed from now on is not meant for the view before
+  const focused = document.activeElement; // it keeps the keys until the next frame, inert or not
+  if (focused instanceof HTMLElement && place.contains(focused)) focused.blur();
   useKeys([]);
   const found = routes
     .map((one) => ({ ...one, match: one.pattern.exec(location.pathname) }))
