@@ -13,7 +13,7 @@ import click
 
 from kyara.cli.console import print_table, progress
 from kyara.cli.main import EXIT_INTERRUPTED
-from kyara.cli.options import PATH, ModelOptions, detect_option, report_skipped
+from kyara.cli.options import PATH, ModelOptions, detect_option, device_option, report_skipped
 from kyara.errors import KyaraError, UsageError, printable
 
 if TYPE_CHECKING:
@@ -63,9 +63,7 @@ _SHARE = click.FloatRange(0.0, 1.0)
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per picture and line.")
 @detect_option
-@click.option(
-    "--device", default="cpu", show_default=True, metavar="DEVICE", help="cpu, cuda or cuda:N."
-)
+@device_option
 def command(
     pictures: tuple[Path, ...],
     table: Path | None,

@@ -10,7 +10,7 @@ import click
 
 from kyara.cli.console import progress
 from kyara.cli.evaluate_detector import DetectorEvaluation, has_boxes, load_labelled
-from kyara.cli.options import ModelOptions, report_skipped
+from kyara.cli.options import ModelOptions, device_option, report_skipped
 from kyara.cli.references import JudgeName
 from kyara.cli.shape import ShapeType
 
@@ -174,9 +174,7 @@ columns character and file, and if known source, kind and picture (what it was c
     type=click.IntRange(min=0),
     help="Of all chance; the same seed gives the same numbers.",
 )
-@click.option(
-    "--device", default="cpu", show_default=True, metavar="DEVICE", help="cpu, cuda or cuda:N."
-)
+@device_option
 def command(
     dataset: Path,
     plugins: tuple[str, ...],

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kyara.cli.console import progress
-from kyara.cli.options import ModelOptions, report_skipped
+from kyara.cli.options import ModelOptions, device_option, report_skipped
 
 if TYPE_CHECKING:
     from kyara.encode.encoder import Encoder
@@ -62,9 +62,7 @@ TRAIN and DEV are data sets as `kyara evaluate` takes them, without a character 
     help="Samples for the 95 % intervals; 0 for none.",
 )
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0), help="Of chance.")
-@click.option(
-    "--device", default="cpu", show_default=True, metavar="DEVICE", help="cpu, cuda or cuda:N."
-)
+@device_option
 def command(
     plugin: Path,
     train: tuple[Path, ...],

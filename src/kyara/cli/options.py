@@ -23,6 +23,7 @@ __all__ = [
     "PATH",
     "ModelOptions",
     "detect_option",
+    "device_option",
     "model_options",
     "open_cache",
     "report_skipped",
@@ -43,6 +44,11 @@ detect_option = click.option(
     "what the library was made with.",
 )
 """Hands its value over as `detect`."""
+
+device_option = click.option(
+    "--device", default="cpu", show_default=True, metavar="DEVICE", help="cpu, cuda or cuda:N."
+)
+"""Hands its value over as `device`."""
 
 
 @dataclass(frozen=True)
@@ -113,13 +119,7 @@ model_options = option_group(
         help="The model: a name from `kyara plugins`, or a plugin directory.",
     ),
     detect_option,
-    click.option(
-        "--device",
-        default="cpu",
-        show_default=True,
-        metavar="DEVICE",
-        help="cpu, cuda or cuda:N.",
-    ),
+    device_option,
     click.option(
         "--memory",
         type=click.IntRange(min=16),

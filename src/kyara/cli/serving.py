@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kyara.cli.groups import option_group
-from kyara.cli.options import PATH
+from kyara.cli.options import PATH, device_option
 from kyara.errors import printable
 
 if TYPE_CHECKING:
@@ -90,13 +90,7 @@ serving_options = option_group(
         metavar="NAME",
         help="A further name by which this server may be called, such as kyara.lan.",
     ),
-    click.option(
-        "--device",
-        default="cpu",
-        show_default=True,
-        metavar="DEVICE",
-        help="cpu, cuda or cuda:N.",
-    ),
+    device_option,
     click.option(
         "--json",
         "as_json",
