@@ -209,17 +209,18 @@ class LibraryReferences:
     ) -> EmbeddedReferences:
         """The library's; neither the pictures nor a model are needed. See `References`."""
         self.library.require(encoder)
-        found, pixels = self.library.references(), KnownPixels(self.library.database)
-        return EmbeddedReferences(
-            _gallery_of(found, self.library),
-            (),
-            self.folders,
-            _SaidIn(self.library, found.several, pixels).said,
-            self.library.others(),
-            self.detector,
-            rejected=self.library.rejected(),
-            watch=pixels.watch,
-        )
+        with self.library.database.snapshot():
+            found, pixels = self.library.references(), KnownPixels(self.library.database)
+            return EmbeddedReferences(
+                _gallery_of(found, self.library),
+                (),
+                self.folders,
+                _SaidIn(self.library, found.several, pixels).said,
+                self.library.others(),
+                self.detector,
+                rejected=self.library.rejected(),
+                watch=pixels.watch,
+            )
 
 
 def _ticked(

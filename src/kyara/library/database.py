@@ -89,7 +89,11 @@ class Database:
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
-        """Everything read in the block is as it was at one moment."""
+        """Everything read in the block is as it was at one moment; in another such block, or while
+        writing, as it is for that one."""
+        if self._connection.in_transaction:
+            yield
+            return
         with _in_words(self.path):
             self._connection.execute("BEGIN")
         try:

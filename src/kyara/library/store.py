@@ -221,7 +221,8 @@ class Library:
             DataError: an embedding is not as it should be.
             UsageError: a character has a name that none can have.
         """
-        return read_references(self.database, self.encoder.dimension)
+        with self.database.snapshot():
+            return read_references(self.database, self.encoder.dimension)
 
     def others(self) -> FloatArray:
         """The embeddings (n, d) of the figures of which it is not known whom they show.
@@ -229,7 +230,8 @@ class Library:
         Raises:
             DataError: an embedding is not as it should be.
         """
-        return read_others(self.database, self.encoder.dimension)
+        with self.database.snapshot():
+            return read_others(self.database, self.encoder.dimension)
 
     def rejected(self) -> Rejected:
         """The figures that are known not to show a character, as far as they are in it.
@@ -237,7 +239,8 @@ class Library:
         Raises:
             DataError: an embedding is not as it should be.
         """
-        return read_rejected(self.database, self.encoder.dimension)
+        with self.database.snapshot():
+            return read_rejected(self.database, self.encoder.dimension)
 
     def find(self, path: Path) -> bytes | None:
         """The digest of the picture that is, or was, at `path`; None if none is known."""

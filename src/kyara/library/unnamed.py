@@ -57,14 +57,15 @@ def read_unnamed(database: Database, dimension: int) -> Unnamed:
     Raises:
         DataError: an embedding is not as it should be.
     """
-    parameters = (json.dumps(singled_out(database)),)
     rows: list[tuple[Any, ...]] = []
     parts = [np.empty((0, dimension), dtype=np.float32)]
-    for chunk in database.chunks(_QUERY, parameters, _ROWS):
-        parts.append(vectors_of(database, [row[-1] for row in chunk], dimension))
-        rows += [tuple(row[:-1]) for row in chunk]
-    detections = [Detection(Box(*row[2:6]), row[6], row[7]) for row in rows]
-    said = _said(database, [row[0] for row in rows], detections)
+    with database.snapshot():
+        parameters = (json.dumps(singled_out(database)),)
+        for chunk in database.chunks(_QUERY, parameters, _ROWS):
+            parts.append(vectors_of(database, [row[-1] for row in chunk], dimension))
+            rows += [tuple(row[:-1]) for row in chunk]
+        detections = [Detection(Box(*row[2:6]), row[6], row[7]) for row in rows]
+        said = _said(database, [row[0] for row in rows], detections)
     kept = [n for n, word in enumerate(said) if word.character is None and not word.ignored]
     try:
         embeddings = as_embeddings(np.concatenate(parts)[kept])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -35,9 +37,15 @@ class Desk:
     thumbnails: Thumbnails
     access: Access
 
-    def library(self, *, write: bool = False) -> Library:
-        """The library, opened for one request: SQLite's connections belong to a thread."""
-        return Library.open(self.path, write=write)
+    @contextmanager
+    def library(self, *, write: bool = False) -> Iterator[Library]:
+        """The library, opened for one request: SQLite's connections belong to a thread. What is
+        only read is of one moment, while other requests write."""
+        with (
+            Library.open(self.path, write=write) as opened,
+            nullcontext() if write else opened.database.snapshot(),
+        ):
+            yield opened
 
 
 def _desk_of(request: Request) -> Desk:

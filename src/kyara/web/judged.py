@@ -169,13 +169,9 @@ def judge_library(library: Library, references: LibraryReferences, encoder: Enco
         DataError: an embedding is not as it should be.
         UsageError: the library is of another encoder.
     """
-    found = library.references()
-    known = references.embedded(encoder) if found.characters else None
+    with library.database.snapshot():
+        found = library.references()
+        known = references.embedded(encoder) if found.characters else None
+        unnamed = read_unnamed(library.database, library.encoder.dimension)
     rule = choose_judge(encoder)
-    return Judged(
-        known,
-        found,
-        read_unnamed(library.database, library.encoder.dimension),
-        rule if known is None else known.fit(rule),
-        encoder,
-    )
+    return Judged(known, found, unnamed, rule if known is None else known.fit(rule), encoder)
