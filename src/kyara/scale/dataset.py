@@ -178,7 +178,8 @@ def failed(path: Path, error: PictureError) -> EmbeddedPicture:
 def schema_of(dimension: int) -> Any:
     """The columns of a dataset."""
     pa = optional("pyarrow", INSTALL)
-    edges = [(edge, pa.float32()) for edge in ("left", "top", "right", "bottom")]
+    # A box is what a figure is known by, so it is kept as exactly as a library keeps it.
+    edges = [(edge, pa.float64()) for edge in ("left", "top", "right", "bottom")]
     return pa.schema(
         [
             *(("digest", pa.binary(_BYTES)), ("uri", pa.string())),
