@@ -6,6 +6,7 @@ import io
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from PIL import Image, ImageFilter, ImageOps
 from torch import Tensor
 from torchvision.transforms import v2
@@ -67,7 +68,7 @@ class Augmentation:
     def _restyle(self, picture: Image.Image) -> Image.Image:
         config = self._config
         if _chance(config.line_art):
-            return line_art(picture)
+            return _drawn_in_lines(picture)
         if _chance(config.colour):
             picture = self._colour(picture)
         if _chance(config.posterise):
@@ -148,10 +149,33 @@ def recompressed(picture: Image.Image, quality: int) -> Image.Image:
     return Image.open(stream)
 
 
-def line_art(picture: Image.Image) -> Image.Image:
+def line_art(
+    picture: Image.Image, fine: float = 0.6, coarse: float = 2.0, gain: float = 6.0
+) -> Image.Image:
     """Dark lines on paper: where grey is darker than its blurred surroundings."""
     grey = ImageOps.grayscale(picture)
-    fine = np.asarray(grey.filter(ImageFilter.GaussianBlur(0.6)), dtype=np.float32)
-    coarse = np.asarray(grey.filter(ImageFilter.GaussianBlur(2.0)), dtype=np.float32)
-    lines = np.clip(255.0 - 6.0 * np.maximum(coarse - fine, 0.0), 0, 255).astype(np.uint8)
+    return _inked(_blurred(grey, coarse) - _blurred(grey, fine), gain)
+
+
+def _contours(picture: Image.Image, reach: int, soft: float, gain: float) -> Image.Image:
+    """Dark lines on paper: where grey is darker than the brightest within `reach` pixels, an odd
+    number, so shapes have outlines even where nobody drew one."""
+    grey = ImageOps.grayscale(picture).filter(ImageFilter.GaussianBlur(soft))
+    brightest = np.asarray(grey.filter(ImageFilter.MaxFilter(reach)), dtype=np.float32)
+    return _inked(brightest - np.asarray(grey, dtype=np.float32), gain)
+
+
+def _drawn_in_lines(picture: Image.Image) -> Image.Image:
+    """As one of many hands, or programs, would."""
+    if _chance(0.5):
+        return line_art(picture, _uniform(0.4, 0.9), _uniform(1.5, 3.0), _uniform(4.0, 9.0))
+    return _contours(picture, _integer(1, 3) * 2 + 1, _uniform(0.0, 0.8), _uniform(1.0, 3.0))
+
+
+def _blurred(grey: Image.Image, deviation: float) -> NDArray[np.float32]:
+    return np.asarray(grey.filter(ImageFilter.GaussianBlur(deviation)), dtype=np.float32)
+
+
+def _inked(darker: NDArray[np.float32], gain: float) -> Image.Image:
+    lines = np.clip(255.0 - gain * np.maximum(darker, 0.0), 0, 255).astype(np.uint8)
     return Image.fromarray(lines).convert("RGB")
