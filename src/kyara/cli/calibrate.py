@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kyara.cli.console import progress
-from kyara.cli.options import PATH, ModelOptions, model_options, report_skipped
+from kyara.cli.options import LIBRARY, PATH, ModelOptions, model_options, report_skipped
 from kyara.cli.references import JudgeName, ReferenceOptions, say_notes
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ Example:
     "--library",
     metavar="FILE",
     envvar="KYARA_LIBRARY",
-    type=PATH,
+    type=LIBRARY,
     help="Instead of CAST: the references of a library (see `kyara library`).",
 )
 @click.option("--out", metavar="FILE", type=PATH, help="Where the thresholds are written, as JSON.")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from kyara.cli.options import PATH, report_skipped
+from kyara.cli.options import LIBRARY, PATH, report_skipped
 from kyara.results.decided import as_row, in_words
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def library_option(function: F) -> F:
         metavar="FILE",
         envvar="KYARA_LIBRARY",
         required=True,
-        type=PATH,
+        type=LIBRARY,
         help="The library. Or set KYARA_LIBRARY.",
     )(function)
 

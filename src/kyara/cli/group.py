@@ -13,7 +13,7 @@ import click
 
 from kyara.cli.console import print_table, progress
 from kyara.cli.main import EXIT_INTERRUPTED
-from kyara.cli.options import PATH, ModelOptions, model_options, report_skipped
+from kyara.cli.options import LIBRARY, PATH, ModelOptions, model_options, report_skipped
 from kyara.errors import printable
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ GROUPS_SHOWN = 40
     "--library",
     metavar="FILE",
     envvar="KYARA_LIBRARY",
-    type=PATH,
+    type=LIBRARY,
     help="Add PICTURES to this library, which is made if there is none, and group all in it that "
     "has no name yet. Or set KYARA_LIBRARY.",
 )

@@ -13,7 +13,14 @@ import click
 
 from kyara.cli.console import progress
 from kyara.cli.library_file import check, export, info, json_option, library_file
-from kyara.cli.options import PATH, ModelOptions, detect_option, model_options, report_skipped
+from kyara.cli.options import (
+    LIBRARY,
+    PATH,
+    ModelOptions,
+    detect_option,
+    model_options,
+    report_skipped,
+)
 from kyara.cli.references import say_notes
 from kyara.cli.updated import report_updated
 from kyara.errors import printable
@@ -222,22 +229,26 @@ def remove(
 
 IMPORT_EXAMPLE = """
 \b
-Example:
+Examples:
     kyara library create mine.kyara
     kyara library import mine.kyara cast.zip
+    kyara library import mine.kyara cast.lance
 """
 
 
 @command.command("import", epilog=IMPORT_EXAMPLE)
 @library_file
-@click.argument("exported", metavar="EXPORTED", type=PATH)
+@click.argument("exported", metavar="EXPORTED", type=LIBRARY)
 @json_option
 def import_(library: Path, exported: Path, as_json: bool) -> None:
     """Take over the references that `kyara library export` wrote. What you decided stands."""
+    from kyara.library.dataset import import_dataset
     from kyara.library.portable import import_references
+    from kyara.scale.places import is_dataset
 
+    taking = import_dataset if is_dataset(exported) else import_references
     with _writing(library) as opened:
-        result = import_references(opened, exported)
+        result = taking(opened, exported)
     if as_json:
         click.echo(json.dumps({"references": result.references, "named": result.named}))
     else:

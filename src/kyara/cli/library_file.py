@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import click
 
 from kyara.cli.console import print_table
-from kyara.cli.options import PATH
+from kyara.cli.options import LIBRARY, PATH
 from kyara.errors import printable
 
 __all__ = ["check", "export", "info", "json_option", "library_file"]
@@ -22,7 +22,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 def library_file(function: F) -> F:
     """The argument FILE."""
-    return click.argument("library", metavar="FILE", type=PATH)(function)
+    return click.argument("library", metavar="FILE", type=LIBRARY)(function)
 
 
 def json_option(function: F) -> F:
@@ -122,27 +122,47 @@ def check(library: Path, as_json: bool) -> int:
 
 EXPORT_EXAMPLE = """
 \b
-Example:
+Examples:
     kyara library export cast.kyara cast.zip
+    kyara library export cast.kyara --lance cast.lance
 """
 
 
 @click.command("export", epilog=EXPORT_EXAMPLE)
 @library_file
-@click.argument("out", metavar="OUT", type=PATH)
-@click.option("--overwrite", is_flag=True, help="Replace OUT if it exists.")
+@click.argument("out", metavar="OUT", type=PATH, required=False)
+@click.option(
+    "--lance",
+    "dataset",
+    metavar="DATASET.lance",
+    type=LIBRARY,
+    help="Instead: a Lance dataset, with the figures that have no name, too.",
+)
+@click.option("--overwrite", is_flag=True, help="Replace OUT or DATASET if it exists.")
 @json_option
-def export(library: Path, out: Path, overwrite: bool, as_json: bool) -> None:
+def export(
+    library: Path, out: Path | None, dataset: Path | None, overwrite: bool, as_json: bool
+) -> None:
     """Write the references to OUT, a file that others can import and use without the pictures.
 
-    It holds embeddings, names of characters and files, and small thumbnails; no paths.
+    It holds embeddings, names of characters and files, and small thumbnails; no paths. A dataset
+    (needs 'kyara[scale]') holds paths and no thumbnails; `kyara sort` and `kyara identify` take it
+    as --library.
     """
+    from kyara.library.dataset import export_dataset
     from kyara.library.portable import export_references
     from kyara.library.store import Library
 
     with Library.open(library) as opened, opened.database.snapshot():
-        count = export_references(opened, out, overwrite=overwrite)
-    if as_json:
-        click.echo(json.dumps({"file": os.fspath(out), "references": count}))
-    else:
-        click.echo(f"{count} references in {printable(str(out))}")
+        match out, dataset:
+            case Path(), None:
+                count = export_references(opened, out, overwrite=overwrite)
+                summary = {"file": os.fspath(out), "references": count}
+                said = f"{count} references in {printable(str(out))}"
+            case None, Path():
+                count, unnamed = export_dataset(opened, dataset, overwrite=overwrite)
+                summary = {"dataset": os.fspath(dataset), "references": count, "unnamed": unnamed}
+                said = f"{count} references and {unnamed} unnamed in {printable(str(dataset))}"
+            case _:
+                raise click.UsageError("give OUT or --lance DATASET")
+    click.echo(json.dumps(summary) if as_json else said)

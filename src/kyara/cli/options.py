@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "EXIT_SKIPPED",
+    "LIBRARY",
     "PATH",
     "ModelOptions",
     "detect_option",
@@ -31,6 +33,19 @@ __all__ = [
 
 PATH = click.Path(path_type=Path, readable=False)
 """Any path. Whether it can be read shows when it is: one bad picture does not stop the others."""
+
+
+class _LibraryPath(click.Path):
+    """The file of a library, or a Lance dataset: `lance://PATH` is the dataset at PATH."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        from kyara.scale.places import without_scheme
+
+        return super().convert(without_scheme(os.fspath(value)), param, ctx)
+
+
+LIBRARY = _LibraryPath(path_type=Path, readable=False)
+"""A library."""
 
 EXIT_SKIPPED = 3
 
@@ -85,6 +100,15 @@ class ModelOptions:
         encoder = replace(self, plugin=self.plugin or library.encoder.plugin).encoder()
         library.require(encoder)
         return encoder
+
+    def encoder_with(self, identity: str) -> Encoder:
+        """The encoder that they name; if they name none, the one of that id as far as it is
+        found by its name."""
+        from kyara.plugins.discover import is_known_by_name
+
+        name = identity.partition("@")[0]
+        known = name if is_known_by_name(name) else None
+        return replace(self, plugin=self.plugin or known).encoder()
 
     def detector(self) -> Detector:
         """The detector that they name."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kyara.cli.groups import option_group
-from kyara.cli.options import PATH
+from kyara.cli.options import LIBRARY, PATH
 from kyara.errors import printable
 
 if TYPE_CHECKING:
@@ -92,12 +92,20 @@ class ReferenceOptions:
         Raises:
             click.UsageError: they name none.
         """
+        from kyara.identify.from_dataset import DatasetReferences
         from kyara.identify.references import CastReferences, LibraryReferences
         from kyara.library.store import Library
+        from kyara.scale.places import is_dataset
+        from kyara.scale.references import ReferenceDataset
 
         if self.cast is not None:  # also where KYARA_LIBRARY names a library: this is nearer
             encoder = model.encoder()
             yield CastReferences.at(self.cast, model.detector()), encoder
+        elif self.library is not None and is_dataset(self.library):
+            known = DatasetReferences(ReferenceDataset(self.library), model.chosen_detector())
+            encoder = model.encoder_with(known.dataset.ids.encoder)
+            known.require(encoder)
+            yield known, encoder
         elif self.library is not None:
             with Library.open(self.library) as opened:
                 chosen = model.chosen_detector()
@@ -140,8 +148,9 @@ reference_options = option_group(
         "--library",
         metavar="FILE",
         envvar="KYARA_LIBRARY",
-        type=PATH,
-        help="Instead: a library (see `kyara library`). Or set KYARA_LIBRARY.",
+        type=LIBRARY,
+        help="Instead: a library (see `kyara library`), or a Lance dataset of references, "
+        "FILE.lance or lance://PATH. Or set KYARA_LIBRARY.",
     ),
     click.option(
         "--mode",

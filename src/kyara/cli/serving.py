@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kyara.cli.groups import option_group
-from kyara.cli.options import PATH, device_option
+from kyara.cli.options import LIBRARY, device_option
 from kyara.errors import printable
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["ServingOptions", "library_argument", "serving_options"]
 
 library_argument = click.argument(
-    "library", metavar="LIBRARY", envvar="KYARA_LIBRARY", required=True, type=PATH
+    "library", metavar="LIBRARY", envvar="KYARA_LIBRARY", required=True, type=LIBRARY
 )
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kyara.cli.console import print_table, progress
-from kyara.cli.options import PATH, ModelOptions, model_options, report_skipped
+from kyara.cli.options import LIBRARY, ModelOptions, model_options, report_skipped
 from kyara.cli.suggested import as_row, question
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ Examples:
 
 
 @click.command("suggest", epilog=EXAMPLE)
-@click.argument("library", type=PATH, envvar="KYARA_LIBRARY")
+@click.argument("library", type=LIBRARY, envvar="KYARA_LIBRARY")
 @click.option(
     "--kind",
     "kinds",

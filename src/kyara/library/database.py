@@ -19,6 +19,7 @@ from urllib.parse import quote
 from kyara.errors import DataError, KyaraError, OutputError, UsageError, reason
 from kyara.files import is_folder, part_beside, put_in_place, writing
 from kyara.library.schema import APPLICATION_ID, VERSION, migrate
+from kyara.scale.places import is_dataset
 
 __all__ = ["Database", "create_database", "open_database"]
 
@@ -160,6 +161,9 @@ def create_database(path: Path) -> Iterator[Database]:
     """
     if os.path.lexists(path):
         raise UsageError("this file exists", where=path, hint="choose another name")
+    if is_dataset(path):
+        what = "this is what a Lance dataset is called, not a library"
+        raise UsageError(what, where=path, hint="choose another name")
     if not is_folder(path.parent):
         raise UsageError("there is no such folder", where=path.parent)
     with part_beside(path) as part:
@@ -218,6 +222,10 @@ def _publish(part: Path, path: Path) -> None:
 
 def _look_at(path: Path) -> None:
     """SQLite's own words for what is no file at all help nobody."""
+    if is_dataset(path):
+        what = "a Lance dataset is for reading, by kyara identify and kyara sort"
+        hint = "kyara library import FILE DATASET takes what it holds into a library"
+        raise UsageError(what, where=path, hint=hint)
     try:
         with path.open("rb") as stream:
             head = stream.read(len(_HEAD))

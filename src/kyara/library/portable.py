@@ -13,7 +13,6 @@ import io
 import os
 import zipfile
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -23,14 +22,12 @@ import numpy as np
 from kyara.detect import WHOLE
 from kyara.errors import DataError, KyaraError, UsageError, one_line
 from kyara.files import replaced, writing
-from kyara.library.decisions import check_character_name, named, record
-from kyara.library.log import Confirm, Source, entries
+from kyara.library.brought import Brought, Imported, take_over
 from kyara.library.referred import References
-from kyara.library.said import Subject
 from kyara.library.store import Library
 from kyara.types import Box, Detection, FloatArray, as_embeddings
 
-__all__ = ["Imported", "export_references", "import_references"]
+__all__ = ["export_references", "import_references"]
 
 FORMAT = 2
 THUMBNAIL = 96
@@ -59,13 +56,6 @@ class _Picture(msgspec.Struct, frozen=True):
     def detection(self) -> Detection:
         return Detection(Box(*self.box), self.kind, self.score)
 
-    @property
-    def subject(self) -> Subject:
-        """What its character is said of: a picture that is one figure may be cut up by a
-        detector later, and shows the character all the same."""
-        box = None if self.kind == "whole" else Box(*self.box)
-        return Subject(bytes.fromhex(self.digest), box)
-
 
 class _Contents(msgspec.Struct, frozen=True):
     format: int
@@ -74,19 +64,6 @@ class _Contents(msgspec.Struct, frozen=True):
     dimension: int
     pictures: tuple[_Picture, ...]
     detector: str = WHOLE  # format 1 knew no other
-
-
-@dataclass(frozen=True)
-class Imported:
-    """What an import brought.
-
-    Attributes:
-        references: references in the file.
-        named: those that became references of the library.
-    """
-
-    references: int
-    named: int
 
 
 def export_references(library: Library, path: Path, *, overwrite: bool = False) -> int:
@@ -129,39 +106,17 @@ def import_references(library: Library, path: Path) -> Imported:
         UsageError: it is of another encoder, or a name in it cannot be a character's.
     """
     contents, embeddings = _read(path)
-    if contents.encoder != library.encoder.identity:
-        raise UsageError(
-            f"it holds embeddings of {contents.encoder}, not of {library.encoder.identity}",
-            where=path,
-            hint="import it into a library of that model",
+    figures = (
+        Brought(
+            picture.character,
+            bytes.fromhex(picture.digest),
+            picture.name,
+            picture.detection,
+            row[np.newaxis],
         )
-    for name in dict.fromkeys(picture.character for picture in contents.pictures):
-        check_character_name(name, path)
-    before = library.counts().references
-    with library.database.writing():
-        for picture, row in zip(contents.pictures, embeddings, strict=True):
-            digest = bytes.fromhex(picture.digest)
-            library.database.run(
-                "INSERT OR IGNORE INTO pictures (digest, name) VALUES (?, ?)",
-                (digest, picture.name.encode("utf-8", "surrogateescape")),
-            )
-            detection = picture.detection
-            detector = contents.detector
-            library.store_embeddings(digest, [detection], row[np.newaxis], detector)
-        _name(library, contents.pictures)
-    named_now = library.counts().references - before
-    return Imported(len(contents.pictures), named_now)
-
-
-def _name(library: Library, pictures: Iterable[_Picture]) -> None:
-    by_name: dict[str, list[Subject]] = {}
-    for picture in pictures:
-        (said,) = library.said_of(bytes.fromhex(picture.digest), [picture.detection])
-        if said.character is None:
-            by_name.setdefault(picture.character, []).append(picture.subject)
-    for name, subjects in by_name.items():
-        payload = Confirm(entries(subjects), *named(library.database, name))
-        record(library.database, payload, Source.IMPORT)
+        for picture, row in zip(contents.pictures, embeddings, strict=True)
+    )
+    return take_over(library, contents.encoder, contents.detector, figures, path)
 
 
 def _pictures(found: References) -> Iterable[_Picture]:
