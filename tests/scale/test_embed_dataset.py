@@ -7,7 +7,6 @@ import shutil
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -16,9 +15,8 @@ from hypothesis import strategies as st
 
 from kyara.scale.dataset import Digests
 from tests.conftest import Ran, draw
+from tests.scale.conftest import Embed, rows
 from tests.support import TORN
-
-Embed = Callable[..., Ran]
 
 
 @pytest.fixture
@@ -26,20 +24,6 @@ def embed(kyara: Callable[..., Ran], tiny_plugin: Path) -> Embed:
     pytest.importorskip("lance", reason="needs the extra `scale`")
 
     return lambda *arguments: kyara("embed", *arguments, "--plugin", tiny_plugin)
-
-
-@pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    for number in range(4):
-        draw(tmp_path / "in" / f"{number}.png", "ruby", number)
-    return tmp_path
-
-
-def rows(path: Path) -> list[dict[str, Any]]:
-    import lance
-
-    return sorted(lance.dataset(path).to_table().to_pylist(), key=lambda row: row["uri"])
 
 
 def broken(path: Path) -> None:

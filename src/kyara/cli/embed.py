@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -21,6 +21,7 @@ EXAMPLE = """
 Example:
     kyara embed pictures --out pictures.npz
     kyara embed pictures shards/*.tar --out pictures.lance
+    kyara embed pictures --out pictures.lance --engine ray --workers 2
     python -c "import numpy; print(numpy.load('pictures.npz')['embeddings'].shape)"
 """
 
@@ -36,18 +37,39 @@ Example:
     "ended.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace FILE.npz if it exists.")
+@click.option(
+    "--engine",
+    type=click.Choice(["local", "ray"]),
+    default="local",
+    show_default=True,
+    help="For a dataset: this process, or workers of Ray, on this machine or on others.",
+)
+@click.option(
+    "--address",
+    metavar="auto|HOST:PORT",
+    help="With --engine ray: the cluster; by default one is started here, and ended.",
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="With --engine ray: how many have the model; by default one for each processor, or GPU.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print what was written as JSON.")
 @model_options
 def command(
     pictures: tuple[Path, ...],
     out: Path,
     overwrite: bool,
+    engine: Literal["local", "ray"],
+    address: str | None,
+    workers: int | None,
     as_json: bool,
     model: ModelOptions,
 ) -> int:
     """Write the embeddings of PICTURES (files, folders, archives) for tools of your own.
 
-    A dataset (needs 'kyara[scale]') is for more pictures than one run can do: it
+    A dataset (needs 'kyara[scale]') is for more pictures than one run, or one machine, can do: it
     has a row per figure, and one with the error for a picture that cannot be read. Pictures that
     are in it are known by their content and not done again.
 
@@ -67,9 +89,12 @@ def command(
     from kyara.pictures.find import find_pictures
 
     if out.suffix.lower() == ".lance":
-        from kyara.cli.embed_dataset import embed_into_dataset
+        from kyara.cli.embed_dataset import EngineOptions, embed_into_dataset
 
-        return embed_into_dataset(pictures, out, model, as_json)
+        options = EngineOptions(engine, address, workers)
+        return embed_into_dataset(pictures, out, options, model, as_json)
+    if engine == "ray" or address or workers:
+        raise UsageError("an engine writes a dataset", where=out, hint="--out DATASET.lance")
     if os.path.lexists(out) and not overwrite:
         raise UsageError("this file exists", where=out, hint="choose another, or --overwrite")
     if not is_folder(out.parent):

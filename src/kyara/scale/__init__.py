@@ -1,1 +1,1 @@
-"""More pictures than one run can do: a Lance dataset of embeddings. Needs the extra `scale`."""
+"""More than one run, or one machine, can do: Lance datasets, and Ray. Needs the extra `scale`."""

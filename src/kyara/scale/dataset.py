@@ -18,11 +18,13 @@ import numpy as np
 from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
+from kyara.detect import Detector
+from kyara.encode.encoder import Encoder
 from kyara.encode.pipeline import EmbeddedPicture
-from kyara.errors import OutputError, PictureError, UsageError, one_line
+from kyara.errors import OutputError, UsageError, one_line
 from kyara.extras import optional
 
-__all__ = ["Digests", "EmbeddingDataset", "Ids", "failed", "table_of"]
+__all__ = ["Digests", "EmbeddingDataset", "Ids", "table_of"]
 
 INSTALL = "'kyara[scale]'"
 _BYTES = 32
@@ -44,22 +46,40 @@ class Ids:
     detector: str
     dimension: int
 
+    @classmethod
+    def of(cls, encoder: Encoder, detector: Detector) -> Ids:
+        """Of these two."""
+        return cls(encoder.id, detector.id, encoder.dimension)
+
 
 class Digests:
-    """Digests, held as one array of 32 bytes each: millions of them fit into memory."""
+    """Digests, held as one array of 32 bytes each: millions of them fit into memory, which the
+    processes of a machine can share."""
 
     def __init__(self, digests: Iterable[bytes] = ()) -> None:
-        self._sorted: NDArray[np.bytes_] = np.unique(np.asarray(list(digests), dtype=_AS_BYTES))
+        self.sorted: NDArray[np.bytes_] = np.unique(np.asarray(list(digests), dtype=_AS_BYTES))
+
+    @classmethod
+    def of_sorted(cls, digests: NDArray[np.bytes_]) -> Digests:
+        """Of the array that another one has; it is not copied."""
+        made = cls()
+        made.sorted = digests
+        return made
+
+    def with_others(self, digests: Iterable[bytes]) -> Digests:
+        """These and `digests`."""
+        others = np.asarray(list(digests), dtype=_AS_BYTES)
+        return Digests.of_sorted(np.union1d(self.sorted, others))
 
     def __contains__(self, digest: object) -> bool:
-        if not isinstance(digest, bytes) or not len(self._sorted):
+        if not isinstance(digest, bytes) or not len(self.sorted):
             return False
         one = np.asarray([digest], dtype=_AS_BYTES)
-        place = int(np.searchsorted(self._sorted, one)[0])
-        return place < len(self._sorted) and bool(self._sorted[place] == one[0])
+        place = int(np.searchsorted(self.sorted, one)[0])
+        return place < len(self.sorted) and bool(self.sorted[place] == one[0])
 
     def __len__(self) -> int:
-        return len(self._sorted)
+        return len(self.sorted)
 
 
 class EmbeddingDataset:
@@ -168,11 +188,6 @@ class EmbeddingDataset:
             yield
         except Exception as error:  # of lance, OSError and RuntimeError alike
             raise OutputError(f"cannot write: {one_line(error)}", where=self._path) from error
-
-
-def failed(path: Path, error: PictureError) -> EmbeddedPicture:
-    """What becomes of a file that cannot be opened at all."""
-    return EmbeddedPicture(path, None, (), np.zeros((0, 0), dtype=np.float32), error)
 
 
 def schema_of(dimension: int) -> Any:

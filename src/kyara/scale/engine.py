@@ -1,56 +1,66 @@
-"""Embedding files and archives into tables of rows."""
+"""What embeds pictures into tables of rows: an engine. This process is one; Ray is another
+(`kyara.scale.spread`)."""
 
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from kyara.detect import Detector
 from kyara.encode.cache import EmbeddingCache
 from kyara.encode.encoder import Encoder
-from kyara.encode.pipeline import embed_pictures
-from kyara.errors import PictureError
-from kyara.pictures.source import File, Source, is_archive, members_of
-from kyara.scale.dataset import Digests, Ids, failed, table_of
+from kyara.encode.pipeline import EmbeddedPicture, embed_pictures
+from kyara.scale.dataset import Digests, Ids, table_of
+from kyara.scale.sources import sources_at
 from kyara.types import Progress, silent
 
-__all__ = ["embed_tables"]
+__all__ = ["Engine", "Local"]
 
-_APPENDED = 1024
-"""Pictures that are embedded until their rows are handed over."""
+_TOGETHER = 256
+"""Pictures whose rows are handed over together."""
 
 
-def embed_tables(
-    paths: Sequence[Path],
-    encoder: Encoder,
-    detector: Detector,
-    known: Digests,
-    *,
-    cache: EmbeddingCache | None = None,
-    progress: Progress = silent,
-) -> Generator[Any, None, None]:
-    """Tables of rows (`table_of`), in order, of pictures that are not known.
+class Engine(Protocol):
+    """Embeds pictures."""
 
-    Args:
-        paths: files and archives.
+    def tables(self, paths: Sequence[Path], known: Digests, /) -> Generator[Any, None, None]:
+        """Tables of rows (`table_of`), in any order, of the pictures at `paths` (files and
+        archives) that are not known.
 
-    Raises:
-        PluginError: the encoder or the detector fails.
+        Raises:
+            KyaraError: the engine itself fails; what was handed over before is good.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Local:
+    """All cores of this process.
+
+    Attributes:
+        cache: of embeddings, if one is to be used.
     """
-    ids = Ids(encoder.id, detector.id, encoder.dimension)
-    sources: list[Source] = []
-    waiting = []
-    for path in paths:
-        try:
-            sources += members_of(path) if is_archive(path) else [File(path)]
-        except PictureError as error:
-            waiting.append(failed(path, error))
-    with progress("pictures", len(sources)) as tick:
-        for picture in embed_pictures(sources, encoder, detector=detector, cache=cache, skip=known):
-            waiting.append(picture)
-            tick()
-            if len(waiting) >= _APPENDED:
-                yield table_of(waiting, ids)
-                waiting = []
-    yield table_of(waiting, ids)
+
+    encoder: Encoder
+    detector: Detector
+    cache: EmbeddingCache | None = None
+    progress: Progress = silent
+
+    def tables(self, paths: Sequence[Path], known: Digests, /) -> Generator[Any, None, None]:
+        """See `Engine`; in order."""
+        ids = Ids.of(self.encoder, self.detector)
+        sources = [source for path in paths for source in sources_at(path)]
+        done = embed_pictures(
+            sources, self.encoder, detector=self.detector, cache=self.cache, skip=known
+        )
+        waiting: list[EmbeddedPicture] = []
+        with self.progress("pictures", len(sources)) as tick:
+            for picture in done:
+                waiting.append(picture)
+                tick()
+                if len(waiting) == _TOGETHER:
+                    yield table_of(waiting, ids)
+                    waiting = []
+        yield table_of(waiting, ids)

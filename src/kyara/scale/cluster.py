@@ -1,0 +1,103 @@
+"""Ray, started here or joined, and as quiet as the rest of Kyara."""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
+from typing import Any
+
+from kyara.errors import KyaraError, one_line
+from kyara.extras import optional
+from kyara.scale.dataset import INSTALL
+
+__all__ = ["cluster"]
+
+_QUIET = {
+    "RAY_USAGE_STATS_ENABLED": "0",  # or it tells its makers of every run
+    "RAY_DATA_LOG_LEVEL": "CRITICAL",
+    "RAY_BACKEND_LOG_LEVEL": "fatal",
+}
+_HINT = "start one: ray start --head; if it wants a token: RAY_AUTH_MODE=token"
+_STORE_BYTES = 200 << 20
+"""Of Ray's shared memory where it is started here, beside what is known. What goes through it is
+small: names one way and embeddings the other."""
+
+
+@contextmanager
+def cluster(address: str | None, workers: int, shared: int) -> Iterator[Any]:
+    """The module `ray`, connected.
+
+    Args:
+        address: of a cluster, as `ray.init` takes it; None: one is started here for `workers`,
+            and nothing is left of it at the end.
+        shared: bytes that all workers share.
+
+    Raises:
+        UsageError: Ray is not installed.
+        KyaraError: it cannot be started, or not be reached.
+    """
+    for name, value in {**_QUIET, **({} if address else _alone())}.items():
+        os.environ.setdefault(name, value)  # read when it is imported
+    ray = optional("ray", INSTALL)
+    with redirect_stdout(sys.stderr), _own_folder() as folder:  # what it prints is no result
+        where: dict[str, Any] = {"address": address}
+        if address is None:
+            where = {"address": "local", "num_cpus": workers + 1, "include_dashboard": False}
+            where |= {"object_store_memory": _STORE_BYTES + 2 * shared, "_temp_dir": folder}
+        try:
+            with _silenced():
+                ray.init(**where, log_to_driver=False, logging_level=logging.CRITICAL)
+        except Exception as error:  # ConnectionError, and others of grpc's and Ray's own
+            raise _unreachable(address, error) from error
+        try:
+            yield ray
+        finally:
+            ray.shutdown()
+
+
+def _alone() -> dict[str, str]:
+    """What keeps others out of a Ray that is started here: it listens on loopback, on Linux too
+    whatever the name says, and to those who know a word that nobody else is told."""
+    return {
+        "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+        "RAY_AUTH_MODE": "token",
+        "RAY_AUTH_TOKEN": secrets.token_hex(32),
+    }
+
+
+@contextmanager
+def _own_folder() -> Iterator[str]:
+    """Where a Ray that is started here keeps its sockets and logs. Names of sockets may be a
+    hundred bytes long, and the usual folder of a system's temporary files takes half of that."""
+    short = "/tmp" if os.path.isdir("/tmp") else None  # noqa: PTH112
+    folder = tempfile.mkdtemp(prefix="kyara-ray-", dir=short)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _silenced() -> Iterator[None]:
+    """Ray says past Python's stderr that it was told to say little."""
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+
+def _unreachable(address: str | None, error: Exception) -> KyaraError:
+    if address is None:
+        return KyaraError(f"Ray cannot be started here: {one_line(error)}")
+    what = f"no Ray can be reached there: {one_line(error)}"
+    return KyaraError(what, where=address, hint=_HINT)

@@ -1,0 +1,70 @@
+"""What the paths that a user names hold, as sources that can travel to another process."""
+
+from __future__ import annotations
+
+import pickle
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import NoReturn
+
+from kyara.errors import PictureError
+from kyara.pictures.source import File, Member, Source, is_archive, members_of
+
+__all__ = ["Unreadable", "packed", "sources_at", "unpacked"]
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """What could not even be listed, so that it fails as a picture does: with a row of its own.
+
+    Attributes:
+        name: of the archive.
+        what: why.
+    """
+
+    name: str
+    what: str
+
+    def state(self) -> None:
+        """None; see `Source`."""
+        return
+
+    def read(self) -> NoReturn:
+        """See `Source`."""
+        raise PictureError(self.what, where=self.name)
+
+
+def sources_at(path: Path) -> list[Source]:
+    """The picture in a file, or those in an archive."""
+    if not is_archive(path):
+        return [File(path)]
+    try:
+        return members_of(path)
+    except PictureError as error:
+        return [Unreadable(str(path), error.what)]
+
+
+def packed(source: Source) -> bytes:
+    """`source` as bytes. A zip file that is open here is opened again where they are unpacked."""
+    return pickle.dumps(replace(source, zip=None) if isinstance(source, Member) else source)
+
+
+def unpacked(data: bytes) -> Source:
+    """The source that was packed."""
+    source: Source = pickle.loads(data)
+    if isinstance(source, Member) and source.span == _IN_A_ZIP:
+        return _members_by_name(source.archive).get(source.member) or Unreadable(
+            source.name, "it is not in the archive any more"
+        )
+    return source
+
+
+_IN_A_ZIP = (0, 0)
+"""The span of members of zip files: in a tar file a header comes before the first."""
+
+
+@lru_cache(maxsize=2)
+def _members_by_name(archive: Path) -> dict[str, Source]:
+    """The members of a zip file, which stays open for those that come next."""
+    return {found.member: found for found in sources_at(archive) if isinstance(found, Member)}
