@@ -13,6 +13,7 @@ __all__ = ["optional", "require_extra"]
 # What the code behind an extra imports; pyproject.toml says which packages bring it.
 _MODULES = {
     "evaluate": ("matplotlib", "sklearn"),
+    "index": ("usearch",),
     "scale": ("lance", "pyarrow"),
     "web": ("fastapi", "python_multipart", "uvicorn"),
     "train": ("torch", "torchvision", "pytorch_metric_learning", "onnx", "onnxscript"),

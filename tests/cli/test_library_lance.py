@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from kyara.identify import indexes
 from tests.cli.libraries import Kyara, by_character
 from tests.conftest import Ran, draw
 from tests.support import run_process
@@ -142,18 +143,53 @@ def test_what_is_no_dataset_of_references_is_one_line(
         assert what in ran.err
 
 
-def test_a_damaged_row_is_one_line(ask: Callable[..., Ran], dataset: Path, inbox: Path) -> None:
+def test_a_damaged_row_is_one_line(
+    ask: Callable[..., Ran], kyara: Kyara, dataset: Path, inbox: Path
+) -> None:
     import lance
 
     opened = lance.dataset(dataset)
-    opened.update({"kind": "'elephant'"}, where="character = 'ruby'")
-    ran = ask("cast.lance")
-    assert (ran.code, ran.err.count("\n")) == (1, 1)
-    assert "this dataset cannot be read: expected kind" in ran.err
+    opened.update({"kind": "'elephant'", "uri": "NULL"}, where="character = 'ruby'")
+    for ran in (ask("cast.lance"), kyara("library", "import", "cast.kyara", "cast.lance")):
+        assert (ran.code, ran.out, ran.err.count("\n")) == (1, "", 1)
+        assert "cast.lance: this dataset cannot be read: " in ran.err
     opened.update({"kind": "'whole'", "encoder": "'another'"}, where="character = 'ruby'")
     ran = ask("cast.lance")
     assert (ran.code, ran.err.count("\n")) == (2, 1)
     assert "not all of one encoder" in ran.err
+
+
+@pytest.mark.parametrize("kind", ["lance", "usearch"])
+def test_too_many_for_memory_answer_as_the_library_does(
+    ask: Callable[..., Ran],
+    kyara: Kyara,
+    dataset: Path,
+    inbox: Path,
+    tiny_plugin: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    kind: str,
+) -> None:
+    pytest.importorskip("usearch", reason="needs the extra `index`")
+    by_library = ask("cast.kyara", "--top", 3)
+    monkeypatch.setattr(indexes, "EXACT", 8)
+    one_by_one = ask("cast.lance", "--top", 3)
+    assert "9 references are searched one by one: kyara library index" in one_by_one.err
+    for number in range(300):  # codes are learnt from at least 256
+        draw(dataset.parent / "more" / f"{number}.png", "stranger", 1000 + number)
+    kyara("library", "add", "cast.kyara", "more")
+    kyara("library", "export", "cast.kyara", "--lance", "cast.lance", "--overwrite")
+    told = kyara("library", "index", "cast.lance", "--kind", kind, "--json").json()
+    assert (told["kind"], told["references"]) == (kind, 9)
+    assert told["recall_at_10"] >= 0.98
+    by_index = ask("cast.lance", "--top", 3)
+    assert by_index.err == ""
+    for ran in (one_by_one, by_index):
+        for row, exact in zip(ran.rows(), by_library.rows(), strict=True):
+            assert row["character"] == exact["character"]
+            assert row["score"] == pytest.approx(exact["score"], abs=1e-5)
+    ran = kyara("calibrate", "--library", "cast.lance", "--plugin", tiny_plugin)
+    assert (ran.code, ran.err.count("\n")) == (2, 1)
+    assert "9 references are too many for this" in ran.err
 
 
 @pytest.mark.parametrize(

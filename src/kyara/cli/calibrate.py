@@ -65,7 +65,7 @@ def command(
         judge = references.rule(encoder).judge
         known = named.embedded(encoder, cache, progress)
     say_notes(known.notes)
-    calibration = calibrate_own(known.gallery, judge)
+    calibration = calibrate_own(known.in_memory, judge)
     if out is not None:
         save_own(calibration, out)
     if as_json:
@@ -73,7 +73,7 @@ def command(
     else:
         _say(calibration)
     failed = [str(error) for error in known.failed]
-    return report_skipped(failed, len(set(known.gallery.paths)) + len(failed))
+    return report_skipped(failed, len(set(known.in_memory.paths)) + len(failed))
 
 
 def _say(calibration: OwnCalibration) -> None:

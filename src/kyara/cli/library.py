@@ -13,6 +13,7 @@ import click
 
 from kyara.cli.console import progress
 from kyara.cli.library_file import check, export, info, json_option, library_file
+from kyara.cli.library_index import index
 from kyara.cli.options import (
     LIBRARY,
     PATH,
@@ -47,7 +48,7 @@ def command() -> None:
     """
 
 
-for _reading in (info, check, export):
+for _reading in (info, check, export, index):
     command.add_command(_reading)
 
 

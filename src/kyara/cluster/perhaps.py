@@ -50,8 +50,8 @@ class NamedCharacters:
     def of(cls, unnamed: Unnamed, named: EmbeddedReferences, rule: Rule) -> NamedCharacters:
         """Judged as `kyara identify` judges the figures."""
         fitted = named.fit(rule)
-        scores = fitted.judge.scores(unnamed.embeddings, named.gallery)
-        return cls(scores, unnamed, named.gallery, fitted)
+        scores = fitted.judge.scores(unnamed.embeddings, named.in_memory)
+        return cls(scores, unnamed, named.in_memory, fitted)
 
     def likely(self, places: Indices, but: Collection[str] = ()) -> Perhaps | None:
         """Whom these figures, of one group, probably show: nobody whom one of them was said not

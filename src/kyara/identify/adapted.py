@@ -15,7 +15,7 @@ import numpy as np
 
 from kyara.encode.encoder import Encoder
 from kyara.identify.domain import Domain, domain_of, effective_characters
-from kyara.identify.gallery import Gallery, Indices
+from kyara.identify.gallery import Gallery, Indices, Searchable
 from kyara.identify.judge import Plda, Rule, best_of
 from kyara.identify.plda import Enrolled
 from kyara.identify.strangers import threshold_for
@@ -178,7 +178,7 @@ class Adaptation:
     def __call__(
         self,
         rule: Rule,
-        gallery: Gallery,
+        gallery: Searchable,
         pictures: FloatArray | None,
         rejected: Rejected | None = None,
     ) -> Rule:
@@ -186,20 +186,21 @@ class Adaptation:
         domain, looked_at = domain_of(gallery), None
         if pictures is not None and len(pictures):
             looked_at = _evenly(pictures)
-            first = Adapted(self.plda, self.spec, domain).ratios(looked_at, gallery)
-            domain = domain_of(gallery, pictures, effective_characters(first.argmax(axis=1)))
+            likeliest = _likeliest(Adapted(self.plda, self.spec, domain), looked_at, gallery)
+            domain = domain_of(gallery, pictures, effective_characters(likeliest))
         judge = Adapted(self.plda, self.spec, domain, rejected)
         threshold = self._threshold(rule, judge, gallery, looked_at)
         return replace(rule, judge=judge, threshold=threshold, adapts=None, domain=domain)
 
     def _threshold(
-        self, rule: Rule, judge: Adapted, gallery: Gallery, pictures: FloatArray | None
+        self, rule: Rule, judge: Adapted, gallery: Searchable, pictures: FloatArray | None
     ) -> float | None:
         if self.fpir is None:
             return judge.threshold() if self.default else rule.threshold
         best = np.zeros(0, np.float32)
         if pictures is not None:
-            best = judge.scores(pictures, gallery).max(axis=1)
+            parts = gallery.parts(pictures)
+            best = np.concatenate([judge.scores(rows, near).max(axis=1) for rows, near in parts])
         return threshold_for(best, self.fpir, self.spec.thresholds)
 
 
@@ -233,6 +234,16 @@ def adaptation_of(
     if spec is None or spec.adapted is None:
         return None
     return Adaptation(plda, spec.adapted, default, fpir)
+
+
+def _likeliest(judge: Adapted, probes: FloatArray, gallery: Searchable) -> Indices:
+    """The character of the gallery that the model takes each probe for, shape (p,)."""
+    found = []
+    for rows, near in gallery.parts(probes):
+        best, which = np.unique(judge.ratios(rows, near).argmax(axis=1), return_inverse=True)
+        places = [gallery.index(near.characters[n]) for n in best.tolist()]
+        found.append(np.asarray(places, dtype=np.intp)[which])
+    return np.concatenate(found)
 
 
 def _references(counts: Indices) -> FloatArray:

@@ -16,7 +16,7 @@ from kyara.encode.pipeline import EmbeddedPicture
 from kyara.errors import PictureError
 from kyara.identify.assignment import NOBODY, assign
 from kyara.identify.default import choose_judge
-from kyara.identify.gallery import Gallery
+from kyara.identify.gallery import Gallery, Searchable
 from kyara.identify.judge import Rule
 from kyara.identify.nearest import NearReference, nearest_references
 from kyara.identify.ranking import ranked
@@ -97,7 +97,7 @@ class Answer:
 
 def answers_by_picture(
     pictures: Iterable[EmbeddedPicture],
-    gallery: Gallery,
+    gallery: Searchable,
     encoder: Encoder,
     rule: Rule | None = None,
     *,
@@ -121,7 +121,8 @@ def answers_by_picture(
     rule = (choose_judge(encoder) if rule is None else rule).fitted(gallery)
     for block in _blocks(pictures):
         probes = np.concatenate([picture.embeddings for picture in block])
-        scores = rule.judge.scores(probes, gallery)
+        near = gallery.near(probes)
+        scores = rule.judge.scores(probes, near)
         begin = 0
         for picture in block:
             if picture.digest is None or not picture.detections:
@@ -135,19 +136,19 @@ def answers_by_picture(
                 picture.embeddings,
                 own,
                 said,
-                _ruled_out(own, gallery, rule, said),
+                _ruled_out(own, near, rule, said),
                 strict=True,
             )
             answers = []
             for detection, probe, row, word, binding in figures:
-                kept = _kept(row, gallery, rule, top, binding)
+                kept = _kept(row, near, rule, top, binding)
                 answers.append(
                     Answer(
                         picture.path,
                         picture.digest,
                         _decided(kept, rule.threshold, word),
                         kept,
-                        nearest_references(probe, kept, gallery, encoder, nearest),
+                        nearest_references(probe, kept, near, encoder, nearest),
                         detection,
                         said=word,
                     )

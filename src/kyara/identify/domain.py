@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from kyara.identify.gallery import Gallery
+from kyara.identify.gallery import Searchable, exact_sum
 from kyara.types import FloatArray, normalised
 
 __all__ = ["Domain", "domain_of", "effective_characters"]
@@ -27,9 +27,6 @@ PER_CHARACTER = 8.0
 
 _CAST = 100.0
 """Pictures as which it counts that all characters of the cast compete."""
-
-_EXACT = float(1 << 30)
-"""Numbers up to 1 as whole ones: their sum does not hang on the order."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +58,7 @@ class Domain:
 
 
 def domain_of(
-    gallery: Gallery, pictures: FloatArray | None = None, characters: float = 1.0
+    gallery: Searchable, pictures: FloatArray | None = None, characters: float = 1.0
 ) -> Domain:
     """The look of references and of further pictures, in any order.
 
@@ -71,16 +68,15 @@ def domain_of(
         pictures: embeddings (n, d).
         characters: how many characters are in them; see `effective_characters`.
     """
-    total, mass, count, counting = _sum(gallery.means), float(len(gallery.means)), 0, 0.0
+    cast = len(gallery.characters)
+    total, mass, count, counting = gallery.sum_of_means(), float(cast), 0, 0.0
     if pictures is not None and len(pictures):
         count = len(pictures)
         counting = min(float(count), PER_CHARACTER * characters)
-        total = total + _sum(pictures) * (counting / count)
+        total = total + exact_sum(pictures) * (counting / count)
         mass += counting
     centre = np.asarray(total / (mass + MODEL), dtype=np.float32)
-    competing = (_CAST * math.log(len(gallery.means)) + count * math.log(max(characters, 1.0))) / (
-        _CAST + count
-    )
+    competing = (_CAST * math.log(cast) + count * math.log(max(characters, 1.0))) / (_CAST + count)
     return Domain(centre, counting / (mass + MODEL), count, math.exp(competing))
 
 
@@ -92,11 +88,3 @@ def effective_characters(best: NDArray[np.intp]) -> float:
         return 0.0
     shares = np.bincount(best) / len(best)
     return float(1.0 / (shares**2).sum())
-
-
-def _sum(rows: FloatArray) -> NDArray[np.float64]:
-    total = np.zeros(rows.shape[1], dtype=np.int64)
-    for begin in range(0, len(rows), 4096):
-        block = rows[begin : begin + 4096].astype(np.float64)
-        total += np.rint(block * _EXACT).astype(np.int64).sum(axis=0)
-    return total / _EXACT

@@ -14,18 +14,20 @@ from kyara.detect import Detector
 from kyara.encode.cache import EmbeddingCache
 from kyara.encode.encoder import Encoder
 from kyara.errors import UsageError
-from kyara.identify.gallery import Gallery
+from kyara.identify.gallery import Gallery, Searchable
+from kyara.identify.indexed import IndexedGallery
+from kyara.identify.indexes import open_index, wants_index
 from kyara.identify.references import EmbeddedReferences
 from kyara.library.decisions import check_character_name
 from kyara.library.figures import nearest_figure
 from kyara.library.said import NOTHING, Said
 from kyara.plugins.discover import detector_with
-from kyara.scale.references import Figures, ReferenceDataset
+from kyara.scale.figures import UNNAMED, prefixes_of
+from kyara.scale.references import ReferenceDataset
 from kyara.types import Detection, FloatArray, Progress, silent
 
 __all__ = ["DatasetReferences"]
 
-_DIGEST = "S32"
 _SIDES: tuple[Literal["left", "right"], ...] = ("left", "right")
 _OTHERS = 65_536
 """Figures of nobody known that the look of a user's pictures is told by: more say nothing new."""
@@ -62,7 +64,7 @@ class DatasetReferences:
 
     def said(self, digest: bytes, detections: Sequence[Detection]) -> list[Said]:
         """Whom the figures of its own pictures show."""
-        return self._said.said(digest, detections)
+        return self._known.said(digest, detections)
 
     def embedded(
         self,
@@ -73,11 +75,18 @@ class DatasetReferences:
     ) -> EmbeddedReferences:
         """Its own; neither the pictures nor a model are needed. See `References`."""
         self.require(encoder)
+        where = self.dataset.path
+        if not self.dataset.shown.characters:
+            raise UsageError("none of the figures in this dataset has a character", where=where)
+        for name in self.dataset.shown.characters:
+            check_character_name(name, where)
+        gallery, note = self._gallery(encoder)
         return EmbeddedReferences(
-            _gallery_of(self._figures, encoder.id).without_copies(),
+            gallery,
             said=self.said,
             others=self._others(),
             detector=self.detector,
+            notes=() if note is None else (note,),
         )
 
     def require(self, encoder: Encoder) -> None:
@@ -91,61 +100,60 @@ class DatasetReferences:
             what = f"this dataset holds embeddings of {own}, not of {encoder.id}"
             raise UsageError(what, where=self.dataset.path, hint="name its model: --plugin NAME")
 
-    @cached_property
-    def _figures(self) -> Figures:
-        """The references, by character."""
-        found = self.dataset.named()
-        if not found.characters:
-            what = "none of the figures in this dataset has a character"
-            raise UsageError(what, where=self.dataset.path)
-        for name in dict.fromkeys(found.characters):
-            check_character_name(str(name), self.dataset.path)
-        names = [str(name) for name in found.characters]
-        return found.rows(sorted(range(len(names)), key=names.__getitem__))
+    def _gallery(self, encoder: Encoder) -> tuple[Searchable, str | None]:
+        """In memory and exact, or behind an index where that would be too much; and what a person
+        should know of it. What a network compares has no index."""
+        cosine = encoder.manifest.embedding.similarity == "cosine"
+        if cosine and wants_index(self.dataset):
+            index, note = open_index(self.dataset)
+            return IndexedGallery(self.dataset, index), note
+        shown = self.dataset.shown
+        rows = np.flatnonzero(shown.owners >= 0)
+        rows = rows[np.argsort(shown.owners[rows], kind="stable")]
+        uris, embeddings = self.dataset.references(rows)
+        starts = np.searchsorted(shown.owners[rows], np.arange(len(shown.characters)))
+        paths = tuple(map(Path, uris))
+        gallery = Gallery(encoder.id, shown.characters, embeddings, starts, paths)
+        return gallery.without_copies(), None
 
     @cached_property
-    def _said(self) -> _Shown:
-        return _Shown(self._figures)
+    def _known(self) -> _Known:
+        return _Known(self.dataset)
 
     def _others(self) -> FloatArray:
-        rows = self.dataset.unnamed
+        rows = np.flatnonzero(self.dataset.shown.owners == UNNAMED)
         if len(rows) > _OTHERS:
             rows = rows[np.linspace(0, len(rows) - 1, _OTHERS).astype(np.intp)]
-        return self.dataset.take(rows).embeddings
+        return self.dataset.references(rows)[1]
 
 
-class _Shown:
-    """Whom the figures of known pictures show."""
+class _Known:
+    """Whom the figures of pictures in the dataset show. Their digests are held by eight bytes of
+    each, and read as a whole where these agree."""
 
-    def __init__(self, figures: Figures) -> None:
-        self._figures = figures
-        digests = np.asarray(figures.digests, dtype=_DIGEST)
-        self._order = np.argsort(digests, kind="stable")
-        self._digests = digests[self._order]
+    def __init__(self, dataset: ReferenceDataset) -> None:
+        self._dataset = dataset
+        prefixes = dataset.prefixes()
+        self._rows = np.flatnonzero(dataset.shown.owners >= 0)
+        self._rows = self._rows[np.argsort(prefixes[self._rows], kind="stable")]
+        self._prefixes = prefixes[self._rows]
 
     def said(self, digest: bytes, detections: Sequence[Detection]) -> list[Said]:
         """A `SaidOf`: what is the whole picture is every figure of it of which nothing else is
         known."""
-        one = np.asarray(digest, dtype=_DIGEST)
-        first, last = (int(np.searchsorted(self._digests, one, side)) for side in _SIDES)
+        one = prefixes_of([digest])[0]
+        first, last = (int(np.searchsorted(self._prefixes, one, side)) for side in _SIDES)
         said, whole = [NOTHING] * len(detections), NOTHING
-        for n in self._order[first:last].tolist():
-            shown, word = self._figures.detection(n), Said(self._figures.characters[n])
+        if first == last:
+            return said
+        figures = self._dataset.take(self._rows[first:last])
+        for n in range(len(figures.digests)):
+            if figures.digests[n] != digest:
+                continue
+            shown, word = figures.detection(n), Said(figures.characters[n])
             place = nearest_figure(shown.box, detections)
             if shown.kind == "whole":
                 whole = word
             elif place is not None:
                 said[place] = word
         return [whole if word is NOTHING else word for word in said]
-
-
-def _gallery_of(figures: Figures, encoder: str) -> Gallery:
-    names = [str(name) for name in figures.characters]
-    characters = tuple(dict.fromkeys(names))
-    return Gallery(
-        encoder,
-        characters,
-        figures.embeddings,
-        np.searchsorted(names, characters),
-        tuple(map(Path, figures.uris)),
-    )

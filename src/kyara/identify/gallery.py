@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from kyara.errors import UsageError
 from kyara.types import FloatArray, as_embeddings, normalised
 
-__all__ = ["Gallery", "Indices"]
+__all__ = ["Gallery", "Indices", "Searchable", "exact_sum"]
 
 Indices: TypeAlias = NDArray[np.intp]
 
@@ -30,6 +30,46 @@ those are frames or sprites that say nothing new either."""
 
 _MANY = 4096
 """References of a character beyond which copies hardly weigh."""
+
+_EXACT = float(1 << 30)
+"""Numbers up to 1 as whole ones: their sum does not hang on the order."""
+
+
+class Searchable(Protocol):
+    """References by character: all of them in memory (`Gallery`), or those of the characters that
+    a probe may show, when it is asked for."""
+
+    @property
+    def encoder(self) -> str:
+        """Id of the encoder."""
+        ...
+
+    @property
+    def characters(self) -> tuple[str, ...]:
+        """Their names, sorted."""
+        ...
+
+    @property
+    def counts(self) -> Indices:
+        """Number of references of each character, shape (c,)."""
+        ...
+
+    def index(self, character: str, /) -> int | None:
+        """Its place in `characters`, or None if it is not among them."""
+        ...
+
+    def sum_of_means(self) -> NDArray[np.float64]:
+        """The sum of the means of the characters' references, shape (d,)."""
+        ...
+
+    def near(self, probes: FloatArray, /) -> Gallery:
+        """The gallery of the characters that probes (p, d) may show. What is scored against it
+        has the scores that it has against all."""
+        ...
+
+    def parts(self, probes: FloatArray, /) -> Iterator[tuple[FloatArray, Gallery]]:
+        """Probes (p, d), as many at once as memory is made for, with the gallery near them."""
+        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,6 +132,18 @@ class Gallery:
         count = len(embeddings)
         names = tuple(f"{number:09}" for number in range(count))
         return cls(encoder, names, embeddings, np.arange(count), (Path(),) * count)
+
+    def near(self, _probes: FloatArray) -> Gallery:
+        """Itself: see `Searchable`."""
+        return self
+
+    def parts(self, probes: FloatArray) -> Iterator[tuple[FloatArray, Gallery]]:
+        """All probes, and itself."""
+        yield probes, self
+
+    def sum_of_means(self) -> NDArray[np.float64]:
+        """The sum of `means`, the same in whatever order they are."""
+        return exact_sum(self.means)
 
     @cached_property
     def means(self) -> FloatArray:
@@ -186,3 +238,12 @@ class Gallery:
         """
         if self.encoder != encoder:
             raise UsageError(f"the gallery was embedded by {self.encoder}, not by {encoder}")
+
+
+def exact_sum(rows: FloatArray) -> NDArray[np.float64]:
+    """The sum of rows (n, d) of numbers up to 1, shape (d,); it does not hang on their order."""
+    total = np.zeros(rows.shape[1], dtype=np.int64)
+    for begin in range(0, len(rows), 4096):
+        block = rows[begin : begin + 4096].astype(np.float64)
+        total += np.rint(block * _EXACT).astype(np.int64).sum(axis=0)
+    return total / _EXACT

@@ -19,7 +19,7 @@ from kyara.errors import PluginError
 from kyara.files import reading
 from kyara.identify.calibration import curve_for, probability
 from kyara.identify.domain import Domain
-from kyara.identify.gallery import Gallery, Indices
+from kyara.identify.gallery import Gallery, Indices, Searchable
 from kyara.identify.plda import Enrolled, PldaModel
 from kyara.library.referred import Rejected
 from kyara.pictures.digest import digest_of_bytes
@@ -78,7 +78,7 @@ class Adapts(Protocol):
     def __call__(
         self,
         rule: Rule,
-        gallery: Gallery,
+        gallery: Searchable,
         pictures: FloatArray | None,
         rejected: Rejected | None,
         /,
@@ -106,11 +106,11 @@ class Rule:
     adapts: Adapts | None = None
     domain: Domain | None = None
     twins: bool = False
-    doubt: Callable[[Gallery], str | None] | None = None
+    doubt: Callable[[Searchable], str | None] | None = None
 
     def fitted(
         self,
-        gallery: Gallery,
+        gallery: Searchable,
         pictures: FloatArray | None = None,
         rejected: Rejected | None = None,
     ) -> Rule:

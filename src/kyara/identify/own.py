@@ -16,7 +16,7 @@ import numpy as np
 from kyara.encode.encoder import Encoder
 from kyara.errors import DataError, UsageError
 from kyara.files import reading, replaced, require_own, writing
-from kyara.identify.gallery import Gallery
+from kyara.identify.gallery import Gallery, Searchable
 from kyara.identify.judge import RATES, Judge
 from kyara.identify.left_out import scores_left_out
 from kyara.types import FloatArray, Thresholds
@@ -88,7 +88,7 @@ class OwnCalibration(msgspec.Struct, frozen=True, kw_only=True):
             what = f"this was calibrated for {self.encoder}, not for {encoder.id}"
             raise UsageError(what, where=where, hint="run kyara calibrate again")
 
-    def doubt(self, gallery: Gallery) -> str | None:
+    def doubt(self, gallery: Searchable) -> str | None:
         """Why its thresholds may not hold for a gallery: it is not the one that they were
         measured on. None if it is, as far as the file tells."""
         now = dict(zip(gallery.characters, gallery.counts.tolist(), strict=True))

@@ -16,7 +16,7 @@ from kyara.encode.encoder import Encoder
 from kyara.encode.pipeline import EmbeddedPicture, embed_pictures
 from kyara.errors import PictureError, UsageError, printable
 from kyara.files import is_folder
-from kyara.identify.gallery import Gallery, Indices
+from kyara.identify.gallery import Gallery, Indices, Searchable
 from kyara.identify.judge import Rule
 from kyara.library.cast import CharacterFolder, read_cast, remarks_on
 from kyara.library.depicted import SeveralFigures, depicted
@@ -88,7 +88,7 @@ class EmbeddedReferences:
             their pixels only.
     """
 
-    gallery: Gallery
+    gallery: Searchable
     failed: tuple[PictureError, ...] = ()
     folders: list[Path] = field(default_factory=list)
     said: SaidOf = nothing_said
@@ -98,6 +98,19 @@ class EmbeddedReferences:
     rejected: Rejected | None = None
     notes: tuple[str, ...] = ()
     watch: Callable[[Iterable[EmbeddedPicture]], Iterable[EmbeddedPicture]] = iter
+
+    @property
+    def in_memory(self) -> Gallery:
+        """The gallery, where all of it is wanted.
+
+        Raises:
+            UsageError: it is too large for that.
+        """
+        if not isinstance(self.gallery, Gallery):
+            count = int(self.gallery.counts.sum())
+            what = f"{count} references are too many for this; kyara identify and sort take them"
+            raise UsageError(what, hint="take a library of fewer")
+        return self.gallery
 
     def doubts(self, rule: Rule) -> list[str]:
         """What a person should know before the answers of a rule are believed, a sentence each."""

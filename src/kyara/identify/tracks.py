@@ -18,7 +18,7 @@ from kyara.encode.encoder import Encoder
 from kyara.encode.pipeline import EmbeddedPicture
 from kyara.identify.answer import Answer, answer_pictures
 from kyara.identify.assignment import best_pairs
-from kyara.identify.gallery import Gallery
+from kyara.identify.gallery import Searchable
 from kyara.identify.judge import Rule
 from kyara.library.said import Said
 from kyara.names import UNKNOWN
@@ -108,7 +108,7 @@ def _linked(
 def answer_tracks(
     path: Path,
     tracks: Sequence[Track],
-    gallery: Gallery,
+    gallery: Searchable,
     encoder: Encoder,
     rule: Rule,
     *,

@@ -17,7 +17,9 @@ from kyara.library.brought import Brought, Imported, take_over
 from kyara.library.store import Library
 from kyara.library.unnamed import read_unnamed
 from kyara.scale.dataset import Ids
-from kyara.scale.references import Figures, ReferenceDataset, require_free, write_references
+from kyara.scale.export import require_free, write_references
+from kyara.scale.figures import Figures
+from kyara.scale.references import ReferenceDataset
 
 __all__ = ["export_dataset", "import_dataset"]
 

@@ -1,15 +1,10 @@
-"""A Lance dataset of references: the columns of `kyara.scale.dataset`, and `character`.
-
-Rows without a character are figures of whom it is not known whom they show.
-"""
+"""A Lance dataset of references, read."""
 
 from __future__ import annotations
 
 import os
-import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,58 +12,26 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kyara.errors import DataError, KyaraError, OutputError, UsageError, one_line
+from kyara.errors import DataError, KyaraError, UsageError, one_line
 from kyara.extras import optional
-from kyara.files import is_folder
-from kyara.scale.dataset import INSTALL, Ids, schema_of
-from kyara.types import Box, Detection, FloatArray, as_embeddings
+from kyara.scale.dataset import INSTALL, Ids
+from kyara.scale.figures import (
+    EDGES,
+    FAILED,
+    UNNAMED,
+    Figures,
+    Shown,
+    prefixes_of,
+    references_schema,
+)
+from kyara.types import FloatArray, as_embeddings
 
-__all__ = ["Figures", "ReferenceDataset", "require_free", "write_references"]
+__all__ = ["ReferenceDataset"]
 
 _FIGURES = "error IS NULL"
-_NAMED = f"{_FIGURES} AND character IS NOT NULL"
-_EDGES = ("left", "top", "right", "bottom")
+NAMED = f"{_FIGURES} AND character IS NOT NULL"
 _MADE_BY = ("encoder", "detector")
 _EXPORT = "kyara library export FILE --lance DATASET writes one"
-
-
-@dataclass(frozen=True, eq=False)
-class Figures:
-    """Rows of a dataset.
-
-    Attributes:
-        characters: whom each shows, or None where that is not known; length n.
-        digests: of the pictures, length n.
-        uris: where the pictures were, length n.
-        boxes: shape (n, 4): left, top, right, bottom, in pixels of the upright picture.
-        kinds: `head`, `figure` or `whole`, length n.
-        scores: of the detector, length n.
-        embeddings: shape (n, d).
-    """
-
-    characters: tuple[str | None, ...]
-    digests: tuple[bytes, ...]
-    uris: tuple[str, ...]
-    boxes: NDArray[np.float64]
-    kinds: tuple[str, ...]
-    scores: tuple[float, ...]
-    embeddings: FloatArray
-
-    def detection(self, n: int) -> Detection:
-        """The `n`-th figure."""
-        return Detection(Box(*self.boxes[n].tolist()), self.kinds[n], self.scores[n])
-
-    def rows(self, wanted: Sequence[int]) -> Figures:
-        """Some of them, in this order."""
-        return Figures(
-            tuple(self.characters[n] for n in wanted),
-            tuple(self.digests[n] for n in wanted),
-            tuple(self.uris[n] for n in wanted),
-            self.boxes[wanted],
-            tuple(self.kinds[n] for n in wanted),
-            tuple(self.scores[n] for n in wanted),
-            self.embeddings[wanted],
-        )
 
 
 class ReferenceDataset:
@@ -76,6 +39,7 @@ class ReferenceDataset:
 
     Attributes:
         path: where it is.
+        opened: Lance's own.
         ids: what made the embeddings, and how many numbers they have.
     """
 
@@ -86,20 +50,15 @@ class ReferenceDataset:
             UsageError: there is none, or it holds something else.
         """
         self.path = path
-        self._dataset = self._opened()
+        self.opened = self._opened()
         self._columns = self._examined()
         dimension = self._columns.field("embedding").type.list_size
         self.ids = Ids(self._only("encoder"), self._only("detector"), dimension)
 
-    def named(self) -> Figures:
-        """The references, in the order of the dataset.
-
-        Raises:
-            DataError: a row is not as it should be.
-        """
-        with self._saying():
-            scanner = self._dataset.scanner(columns=self._columns.names, filter=_NAMED)
-            return self._figures(scanner.to_table())
+    @property
+    def version(self) -> int:
+        """Which of its versions is read: another one may have other rows."""
+        return int(self.opened.version)
 
     def figures(self) -> Iterator[Figures]:
         """All figures, in parts.
@@ -108,7 +67,7 @@ class ReferenceDataset:
             DataError: a row is not as it should be.
         """
         with self._saying():
-            scanner = self._dataset.scanner(columns=self._columns.names, filter=_FIGURES)
+            scanner = self.opened.scanner(columns=self._columns.names, filter=_FIGURES)
             for batch in scanner.to_batches():
                 yield self._figures(batch)
 
@@ -119,19 +78,105 @@ class ReferenceDataset:
             DataError: one is not as it should be.
         """
         with self._saying():
-            return self._figures(self._dataset.take(rows, columns=self._columns.names))
+            return self._figures(self.opened.take(rows, columns=self._columns.names))
+
+    def references(self, rows: NDArray[np.intp]) -> tuple[tuple[str, ...], FloatArray]:
+        """The uris and the embeddings (r, d) in some rows of the dataset.
+
+        Raises:
+            DataError: one is not as it should be.
+        """
+        order = np.argsort(rows, kind="stable")
+        with self._saying():
+            found = self.opened.take(rows[order], columns=["uri", "embedding"])
+            uris, embeddings = found.column("uri").to_pylist(), found.column("embedding")
+            if None in uris:
+                raise ValueError("a figure without its uri")
+            if (order[1:] > order[:-1]).all():  # as they mostly are: a copy less
+                return tuple(uris), self._embeddings(embeddings)
+            back = np.argsort(order)
+            return tuple(uris[n] for n in back), self._embeddings(embeddings)[back]
 
     @cached_property
-    def unnamed(self) -> NDArray[np.intp]:
-        """The rows of figures of whom it is not known whom they show, ascending (r,)."""
+    def shown(self) -> Shown:
+        """Whom the figures show.
+
+        Raises:
+            DataError: it cannot be read.
+        """
+        compute = optional("pyarrow.compute", INSTALL)
+        places: dict[str, int] = {}
+        owners = [np.zeros(0, dtype=np.int32)]
         with self._saying():
-            scanner = self._dataset.scanner(columns=["character", "error"])
-            open_ones = [
-                batch.column("character").is_null().to_numpy(zero_copy_only=False)
-                & batch.column("error").is_null().to_numpy(zero_copy_only=False)
-                for batch in scanner.to_batches()
-            ]
-        return np.flatnonzero(np.concatenate([np.zeros(0, dtype=bool), *open_ones]))
+            for batch in self.opened.scanner(columns=["character", "error"]).to_batches():
+                whole = batch.column("error").is_null()
+                codes = compute.if_else(whole, batch.column("character"), None).dictionary_encode()
+                names = codes.dictionary.to_pylist()
+                numbers = [*(places.setdefault(name, len(places)) for name in names), UNNAMED]
+                own = np.asarray(numbers, np.int32)[codes.indices.fill_null(-1).to_numpy()]
+                figures = whole.to_numpy(zero_copy_only=False)
+                owners.append(np.where(figures, own, np.int32(FAILED)))
+        return Shown.of(list(places), np.concatenate(owners))
+
+    def embeddings(self) -> Iterator[tuple[NDArray[np.intp], FloatArray]]:
+        """Those of the references, in parts: their rows in the dataset (r,), and (r, d).
+
+        Raises:
+            DataError: one is not as it should be.
+        """
+        owners, begin = self.shown.owners, 0
+        with self._saying():
+            for batch in self.opened.scanner(columns=["embedding"]).to_batches():
+                kept = np.flatnonzero(owners[begin : begin + batch.num_rows] >= 0)
+                if len(kept):
+                    rows = batch if len(kept) == batch.num_rows else batch.take(kept)
+                    yield begin + kept, self._embeddings(rows.column("embedding"))
+                begin += batch.num_rows
+
+    def nearest(
+        self, probe: FloatArray, k: int, partitions: int, compared: int
+    ) -> tuple[NDArray[np.intp], FloatArray]:
+        """By the dataset's own index: the rows of at most `k` references, and their distances (1
+        minus the cosine), the nearest first.
+
+        Args:
+            probe: shape (d,).
+            partitions: of the index that are looked into.
+            compared: times `k` references are compared by their embeddings.
+
+        Raises:
+            DataError: there is no index that can be read.
+        """
+        query = {"column": "embedding", "q": probe, "k": k, "metric": "cosine"}
+        query |= {"nprobes": partitions, "refine_factor": compared}
+        shown = self.shown
+        all_named = shown.references == len(shown.owners)
+        only = {} if all_named else {"filter": NAMED, "prefilter": True}
+        with self._saying():
+            found = self.opened.scanner(
+                columns=["_distance"], nearest=query, with_row_id=True, **only
+            ).to_table()
+            ids = found.column("_rowid").to_numpy()
+            rows = np.searchsorted(self._row_ids, ids)
+        return rows, found.column("_distance").to_numpy()
+
+    @cached_property
+    def _row_ids(self) -> NDArray[np.uint64]:
+        """What Lance calls each row, ascending (n,)."""
+        parts = [np.zeros(0, dtype=np.uint64)]
+        for batch in self.opened.scanner(columns=[], with_row_id=True).to_batches():
+            parts.append(batch.column("_rowid").to_numpy())
+        return np.concatenate(parts)
+
+    def prefixes(self) -> NDArray[np.uint64]:
+        """The first eight bytes of the digest in each row of the dataset (n,); 0 where there is
+        none."""
+        parts = [np.zeros(0, dtype=np.uint64)]
+        with self._saying():
+            for batch in self.opened.scanner(columns=["digest"]).to_batches():
+                digests = batch.column("digest").fill_null(bytes(32))
+                parts.append(prefixes_of(digests.to_pylist()))
+        return np.concatenate(parts)
 
     def _figures(self, rows: Any) -> Figures:
         """Of a table or a batch."""
@@ -139,7 +184,7 @@ class ReferenceDataset:
             name: rows.column(name).to_pylist()
             for name in ("character", "digest", "uri", "kind", "score")
         }
-        boxes = np.stack([rows.column(edge).to_numpy() for edge in _EDGES], axis=1)
+        boxes = np.stack([rows.column(edge).to_numpy() for edge in EDGES], axis=1)
         if any(None in values for name, values in listed.items() if name != "character"):
             raise ValueError("a figure without its digest, uri, kind or score")
         found = Figures(
@@ -175,7 +220,7 @@ class ReferenceDataset:
 
     def _examined(self) -> Any:
         """The columns that are read: all that there must be, but for `error`."""
-        pa, found = optional("pyarrow", INSTALL), self._dataset.schema
+        pa, found = optional("pyarrow", INSTALL), self.opened.schema
         for wanted in references_schema(1):
             there = found.field(wanted.name).type if wanted.name in found.names else pa.null()
             kind, right = wanted.type, there == wanted.type
@@ -191,11 +236,11 @@ class ReferenceDataset:
     def _only(self, column: str) -> str:
         """The value that all figures have in a column."""
         with self._saying():
-            scanner = self._dataset.scanner(columns=[column], filter=_FIGURES, limit=1)
+            scanner = self.opened.scanner(columns=[column], filter=_FIGURES, limit=1)
             (value,) = scanner.to_table().column(column).to_pylist() or [None]
             same = str(value).replace("'", "''")
             others = f"{_FIGURES} AND ({column} IS NULL OR {column} <> '{same}')"
-            mixed = self._dataset.count_rows(filter=others)
+            mixed = self.opened.count_rows(filter=others)
         if value is None or mixed:
             what = f"its figures are not all of one {column}" if mixed else "it has no figures"
             raise UsageError(what, where=self.path, hint=_EXPORT)
@@ -210,68 +255,3 @@ class ReferenceDataset:
         except Exception as error:  # of lance, OSError and RuntimeError alike
             what = f"this dataset cannot be read: {one_line(error)}"
             raise DataError(what, where=self.path) from error
-
-
-def references_schema(dimension: int) -> Any:
-    """The columns of a dataset of references."""
-    pa = optional("pyarrow", INSTALL)
-    return schema_of(dimension).append(pa.field("character", pa.string()))
-
-
-def require_free(path: Path, *, overwrite: bool) -> None:
-    """Nothing, if a dataset can be written there.
-
-    Raises:
-        UsageError: something is there, and is not to be overwritten or is no dataset of
-            references; or there is no such folder.
-    """
-    if not is_folder(path.absolute().parent):
-        raise UsageError("there is no such folder", where=path.parent)
-    if os.path.lexists(path):
-        if not overwrite:
-            raise UsageError("this exists", where=path, hint="choose another, or --overwrite")
-        ReferenceDataset(path)
-
-
-def write_references(path: Path, ids: Ids, parts: Sequence[Figures]) -> None:
-    """Write a dataset at `path`, or a new version of the one that is there: whole, or not at all.
-
-    Raises:
-        OutputError: it cannot be written.
-    """
-    lance, pa = optional("lance", INSTALL), optional("pyarrow", INSTALL)
-    table = pa.concat_tables([_table_of(part, ids) for part in parts])
-    try:
-        if os.path.lexists(path):
-            lance.write_dataset(table, path, mode="overwrite")
-            lance.dataset(path).cleanup_old_versions(retain_versions=1)
-            return
-        with tempfile.TemporaryDirectory(prefix=".kyara-", dir=path.absolute().parent) as folder:
-            made = Path(folder) / "made.lance"
-            lance.write_dataset(table, made, mode="create")
-            made.rename(path)
-    except Exception as error:  # of lance, OSError and RuntimeError alike
-        raise OutputError(f"cannot write: {one_line(error)}", where=path) from error
-
-
-def _table_of(figures: Figures, ids: Ids) -> Any:
-    pa = optional("pyarrow", INSTALL)
-    schema, count = references_schema(ids.dimension), len(figures.digests)
-    flat = pa.array(np.ascontiguousarray(figures.embeddings, dtype=np.float32).reshape(-1))
-    columns: dict[str, Any] = {
-        "digest": figures.digests,
-        "uri": figures.uris,
-        **dict(zip(_EDGES, figures.boxes.T, strict=True)),
-        "kind": figures.kinds,
-        "score": figures.scores,
-        "embedding": pa.FixedSizeListArray.from_arrays(flat, ids.dimension),
-        "encoder": [ids.encoder] * count,
-        "detector": [ids.detector] * count,
-        "error": [None] * count,
-        "character": figures.characters,
-    }
-    arrays = [
-        values if isinstance(values, pa.Array) else pa.array(values, type=schema.field(name).type)
-        for name, values in columns.items()
-    ]
-    return pa.Table.from_arrays(arrays, schema=schema)

@@ -60,7 +60,7 @@ class Judged:
         show scores -inf. Without references, shape (n, 0)."""
         if self.known is None or not len(self.unnamed.embeddings):
             return np.empty((len(self.unnamed.embeddings), 0), dtype=np.float32)
-        gallery = self.known.gallery
+        gallery = self.known.in_memory
         scores = self.rule.judge.scores(self.unnamed.embeddings, gallery)
         for row, said in zip(scores, self.unnamed.said, strict=True):
             places = (gallery.index(name) for name in said.rejected)
@@ -90,7 +90,7 @@ class Judged:
         rows = self._rows(figures)
         if self.known is None or not rows:
             return []
-        gallery, mean = self.known.gallery, self.scores[rows].mean(axis=0)
+        gallery, mean = self.known.in_memory, self.scores[rows].mean(axis=0)
         found = []
         for n in np.argsort(-mean, kind="stable")[:_TOP].tolist():
             if np.isfinite(mean[n]):
@@ -110,7 +110,7 @@ class Judged:
             return iter([[] for _ in pictures])
         return answers_by_picture(
             self.known.watch(pictures),
-            self.known.gallery,
+            self.known.in_memory,
             self.encoder,
             self.rule,
             top=_TOP,
