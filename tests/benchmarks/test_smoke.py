@@ -125,3 +125,14 @@ def test_group(tmp_path: Path) -> None:
     measured = run("group.py", tmp_path)["measured"]
     assert {"kyara 500", "kyara 200", "linkage 200", "hdbscan 200"} == set(measured)
     assert all(one["peak_mib"] > 10 for one in measured.values())
+
+
+def test_scale_search(tmp_path: Path) -> None:
+    pytest.importorskip("lance", reason="needs the extra `scale`")
+    pytest.importorskip("usearch", reason="needs the extra `index`")
+    report = run("scale_search.py", tmp_path, "--references", "100000", "--probes", "20")
+    ways = report["measured"]["1000"]
+    assert {"made", "matrix", "lance", "usearch"} == set(ways)
+    assert ways["lance"]["recall_at_10"] > 0.9
+    assert ways["usearch"]["recall_at_10"] > 0.9
+    assert list((tmp_path / "1000").glob("*")) == []

@@ -174,7 +174,7 @@ def test_too_many_for_memory_answer_as_the_library_does(
     monkeypatch.setattr(indexes, "EXACT", 8)
     one_by_one = ask("cast.lance", "--top", 3)
     assert "9 references are searched one by one: kyara library index" in one_by_one.err
-    for number in range(300):  # codes are learnt from at least 256
+    for number in range(40):  # codes are learnt from at least 16
         draw(dataset.parent / "more" / f"{number}.png", "stranger", 1000 + number)
     kyara("library", "add", "cast.kyara", "more")
     kyara("library", "export", "cast.kyara", "--lance", "cast.lance", "--overwrite")
@@ -249,6 +249,36 @@ def test_a_full_disk_leaves_nothing(
     assert (ran.code, ran.err.count("\n")) == (1, 1)
     assert "No space left" in ran.err
     assert set(library.parent.glob("*.lance")) | set(library.parent.glob(".kyara*")) == before
+
+
+@pytest.mark.parametrize(
+    ("package", "words"),
+    [
+        ("lance", ("identify", "inbox", "--library", "cast.lance")),
+        ("lance", ("library", "export", "cast.kyara", "--lance", "new.lance")),
+        ("lance", ("library", "import", "cast.kyara", "cast.lance")),
+        ("usearch", ("library", "index", "cast.lance", "--kind", "usearch")),
+    ],
+    ids=lambda value: value if isinstance(value, str) else " ".join(value),
+)
+def test_a_missing_extra_is_one_line(
+    kyara: Kyara,
+    dataset: Path,
+    inbox: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    package: str,
+    words: tuple[str, ...],
+) -> None:
+    monkeypatch.setattr(indexes, "EXACT", 8)
+    for module in [name for name in sys.modules if name.split(".")[0] == package]:
+        monkeypatch.delitem(sys.modules, module)
+    monkeypatch.setitem(sys.modules, package, None)
+    ran = kyara(*words)
+    assert (ran.code, ran.out) == (2, "")
+    extra = {"lance": "scale", "usearch": "index"}[package]
+    assert ran.err.splitlines()[-1].endswith(
+        f"this needs the package {package} (pip install 'kyara[{extra}]')"
+    )
 
 
 def test_lance_is_only_imported_for_datasets(library: Path, inbox: Path) -> None:

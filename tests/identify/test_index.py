@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kyara.errors import DataError
 from kyara.identify import indexed, indexes
 from kyara.identify.gallery import Gallery
 from kyara.identify.index import Index, MatrixIndex, recall
@@ -174,6 +175,25 @@ def test_an_index_is_built_measured_and_opened(dataset: Path, kind: indexes.Kind
     assert later.version != before
     index, note = indexes.open_index(later)
     assert (index.name, "older version" in str(note)) == ("matrix", True)
+
+
+@pytest.mark.parametrize("name", ["cast.lance.index.json", "cast.lance.usearch"])
+@pytest.mark.parametrize("content", [b"", b"torn", None])
+def test_a_damaged_index_is_one_line(dataset: Path, name: str, content: bytes | None) -> None:
+    pytest.importorskip("usearch", reason="needs the extra `index`")
+    from kyara.scale.references import ReferenceDataset
+
+    indexes.build_index(ReferenceDataset(dataset), "usearch")
+    place = dataset.with_name(name)
+    place.unlink()
+    if content is not None:
+        place.write_bytes(content)
+    elif place.suffix == ".json":
+        index, note = indexes.open_index(ReferenceDataset(dataset))
+        assert (index.name, "one by one" in str(note)) == ("matrix", True)
+        return
+    with pytest.raises(DataError, match="builds it anew"):
+        indexes.open_index(ReferenceDataset(dataset))
 
 
 def check(index: Index, blocks: object, owners: np.ndarray) -> None:

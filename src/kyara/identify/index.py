@@ -90,8 +90,8 @@ class MatrixIndex:
 def recall(found: Indices, exact: Indices) -> float:
     """The share of the exact neighbours (m, k) that are among those that were found (m, k)."""
     pairs = zip(found.tolist(), exact.tolist(), strict=True)
-    shares = [len(set(some) & set(all_)) / len(all_) for some, all_ in pairs]
-    return float(np.mean(shares)) if shares else 1.0
+    common = sum(len(set(some) & set(all_)) for some, all_ in pairs)
+    return common / exact.size if exact.size else 1.0
 
 
 def _cut(embeddings: FloatArray, size: int = 16_384) -> Iterable[tuple[int, FloatArray]]:

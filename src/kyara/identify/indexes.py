@@ -87,7 +87,8 @@ def open_index(dataset: ReferenceDataset) -> tuple[Index, str | None]:
         with reading(place):
             record = msgspec.json.decode(place.read_bytes(), type=Record)
     except msgspec.DecodeError as error:
-        raise DataError(f"this is no index: {error}", where=place) from error
+        what = f"this is no record of an index: {error}"
+        raise DataError(what, where=place, hint="kyara library index builds it anew") from error
     if record.version != dataset.version:
         return exact, f"the index is of an older version, and not used: {hint}"
     return _opened(dataset, record.kind, record.effort), None

@@ -4,6 +4,7 @@ compared once more by their embeddings. Needs the extra `scale`."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -16,13 +17,14 @@ __all__ = ["LanceIndex"]
 
 _NAME = "kyara"
 
-_PER_PARTITION = 8192
-"""References of a part of space, about."""
+_PARTS = 0.25
+"""Parts of space by the square root of the references: finding them takes time with its square."""
 
-_PER_BYTE = 4
-"""Numbers of an embedding that one byte of a code stands for, at most."""
+_BITS = 4
+"""Of a code for two numbers of an embedding. Codes of 8 bits for four of them, which are as many
+bytes, take minutes to learn, however few references there are."""
 
-_COMPARED = 10
+_COMPARED = 5
 """Times as many as are wanted that are compared by their embeddings."""
 
 
@@ -37,7 +39,7 @@ class LanceIndex:
     dataset: ReferenceDataset
     effort: int
     name: ClassVar[str] = "lance"
-    efforts: ClassVar[tuple[int, ...]] = (4, 8, 16, 32, 64, 128, 256, 512)
+    efforts: ClassVar[tuple[int, ...]] = (4, 8, 16, 32, 64, 128, 256, 512, 1024)
 
     @classmethod
     def build(cls, dataset: ReferenceDataset) -> None:
@@ -46,10 +48,7 @@ class LanceIndex:
         Raises:
             OutputError: it cannot be written.
         """
-        dimension = dataset.ids.dimension
-        codes = next(
-            n for n in range(-(-dimension // _PER_BYTE), dimension + 1) if not dimension % n
-        )
+        dimension, references = dataset.ids.dimension, dataset.shown.references
         try:
             dataset.opened.create_index(
                 "embedding",
@@ -57,8 +56,9 @@ class LanceIndex:
                 name=_NAME,
                 metric="cosine",
                 replace=True,
-                num_partitions=max(1, dataset.shown.references // _PER_PARTITION),
-                num_sub_vectors=codes,
+                num_partitions=max(1, round(_PARTS * math.sqrt(references))),
+                num_sub_vectors=dimension // 2 if dimension % 2 == 0 else dimension,
+                num_bits=_BITS,
             )
         except Exception as error:  # of lance, OSError and RuntimeError alike
             what = f"the index cannot be written: {one_line(error)}"

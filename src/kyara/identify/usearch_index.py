@@ -18,6 +18,7 @@ from kyara.types import FloatArray
 __all__ = ["UsearchIndex"]
 
 INSTALL = "'kyara[index]'"
+_ANEW = "kyara library index builds it anew"
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,9 +60,11 @@ class UsearchIndex:
         try:
             index = usearch.Index.restore(str(path), view=True)
         except Exception as error:  # of usearch, RuntimeError and ValueError alike
-            raise DataError(f"this is no index: {one_line(error)}", where=path) from error
+            raise DataError(
+                f"this is no index: {one_line(error)}", where=path, hint=_ANEW
+            ) from error
         if index is None:
-            raise DataError("this is no index", where=path)
+            raise DataError("this is no index", where=path, hint=_ANEW)
         return cls(index, effort)
 
     def with_effort(self, effort: int) -> UsearchIndex:

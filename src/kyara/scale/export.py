@@ -17,7 +17,7 @@ from kyara.scale.dataset import INSTALL, Ids
 from kyara.scale.figures import EDGES, Figures, references_schema
 from kyara.scale.references import ReferenceDataset
 
-__all__ = ["require_free", "write_references"]
+__all__ = ["require_free", "table_of", "write_references"]
 
 
 def require_free(path: Path, *, overwrite: bool) -> None:
@@ -42,7 +42,7 @@ def write_references(path: Path, ids: Ids, parts: Sequence[Figures]) -> None:
         OutputError: it cannot be written.
     """
     lance, pa = optional("lance", INSTALL), optional("pyarrow", INSTALL)
-    table = pa.concat_tables([_table_of(part, ids) for part in parts])
+    table = pa.concat_tables([table_of(part, ids) for part in parts])
     try:
         if os.path.lexists(path):
             lance.write_dataset(table, path, mode="overwrite")
@@ -56,7 +56,8 @@ def write_references(path: Path, ids: Ids, parts: Sequence[Figures]) -> None:
         raise OutputError(f"cannot write: {one_line(error)}", where=path) from error
 
 
-def _table_of(figures: Figures, ids: Ids) -> Any:
+def table_of(figures: Figures, ids: Ids) -> Any:
+    """The rows of a dataset of references."""
     pa = optional("pyarrow", INSTALL)
     schema, count = references_schema(ids.dimension), len(figures.digests)
     flat = pa.array(np.ascontiguousarray(figures.embeddings, dtype=np.float32).reshape(-1))

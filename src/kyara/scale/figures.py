@@ -22,6 +22,7 @@ __all__ = [
     "UNNAMED",
     "Figures",
     "Shown",
+    "prefixes_in",
     "prefixes_of",
     "references_schema",
 ]
@@ -90,6 +91,15 @@ def prefixes_of(digests: Sequence[bytes]) -> NDArray[np.uint64]:
     """The first eight bytes of each digest, as a number, shape (n,)."""
     heads = b"".join(digest[:8].ljust(8, b"\0") for digest in digests)
     return np.frombuffer(heads, dtype=">u8").astype(np.uint64)
+
+
+def prefixes_in(digests: Any) -> NDArray[np.uint64]:
+    """The same of a column, whose digests have 32 bytes; anything where there is none."""
+    stored, end = digests.buffers()[1], digests.offset + len(digests)
+    if stored is None:
+        return np.zeros(len(digests), dtype=np.uint64)
+    numbers = np.frombuffer(stored, dtype=">u8", count=4 * end).reshape(-1, 4)
+    return numbers[digests.offset :, 0].astype(np.uint64)
 
 
 def references_schema(dimension: int) -> Any:

@@ -21,7 +21,7 @@ from kyara.scale.figures import (
     UNNAMED,
     Figures,
     Shown,
-    prefixes_of,
+    prefixes_in,
     references_schema,
 )
 from kyara.types import FloatArray, as_embeddings
@@ -169,13 +169,12 @@ class ReferenceDataset:
         return np.concatenate(parts)
 
     def prefixes(self) -> NDArray[np.uint64]:
-        """The first eight bytes of the digest in each row of the dataset (n,); 0 where there is
-        none."""
+        """The first eight bytes of the digest in each row of the dataset, as a number (n,);
+        anything where there is none."""
         parts = [np.zeros(0, dtype=np.uint64)]
         with self._saying():
             for batch in self.opened.scanner(columns=["digest"]).to_batches():
-                digests = batch.column("digest").fill_null(bytes(32))
-                parts.append(prefixes_of(digests.to_pylist()))
+                parts.append(prefixes_in(batch.column("digest")))
         return np.concatenate(parts)
 
     def _figures(self, rows: Any) -> Figures:
