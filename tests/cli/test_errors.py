@@ -210,18 +210,20 @@ def test_a_terminal_that_cannot_show_a_name_gets_an_escape(
 
 HEAVY = ("torch", "onnxruntime", "rich", "matplotlib", "pandas", "lance", "pyarrow", "usearch")
 FORBIDDEN = (*HEAVY, "PIL", "numpy")
+OF_SCALE = ("ray", "lance", "pyarrow", "fsspec")
 
 
 @pytest.mark.parametrize(
     ("code", "absent"),
     [
-        ("import kyara", FORBIDDEN),
+        ("import kyara", (*FORBIDDEN, *OF_SCALE)),
         ("import kyara.errors", FORBIDDEN),
         ("from kyara.cli.main import cli; cli(['--help'], standalone_mode=False)", FORBIDDEN),
         (
             "from kyara.cli.main import cli; cli(['sort', '--help'], standalone_mode=False)",
             HEAVY,
         ),
+        ("import kyara.scale.spread, kyara.cli.embed_dataset, kyara.pictures.source", OF_SCALE),
     ],
 )
 def test_what_is_not_needed_is_not_imported(

@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -50,31 +51,46 @@ def need_ray() -> None:
 def ray_address() -> Iterator[str]:
     """Of a cluster that is this machine, with room for two workers."""
     need_ray()
-    folder = tempfile.mkdtemp(prefix="kyara-ray-")  # short: it names sockets
+    told = {
+        "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # it listens on loopback alone
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_AUTH_MODE": "disabled",
+        "RAY_worker_niceness": "0",
+        "RAY_raylet_start_wait_time_s": "60",
+    }
+    with pytest.MonkeyPatch.context() as patch, ExitStack() as stack:
+        for name, value in told.items():
+            patch.setenv(name, value)
+        for _ in range(_TRIES):
+            address = stack.enter_context(_cluster())
+            if address is not None:
+                yield address
+                return
+    pytest.fail("Ray cannot be started here")
+
+
+_TRIES = 5
+"""Its parts wait for each other for seconds that cannot be changed, and then give up."""
+
+
+@contextmanager
+def _cluster() -> Iterator[str | None]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    code = "from ray.scripts.scripts import main; main()"
+    folder = Path(tempfile.mkdtemp(prefix="kyara-ray-"))  # short: it names sockets
     options = ["--head", "--num-cpus=3", "--include-dashboard=false", f"--port={port}"]
     options += ["--object-store-memory=200000000", f"--temp-dir={folder}", "--block"]
-    with pytest.MonkeyPatch.context() as patch, Path(folder, "log").open("wb") as log:
-        patch.setenv("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")  # it listens on loopback alone
-        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-        patch.setenv("RAY_AUTH_MODE", "disabled")
-        command = [sys.executable, "-c", code, "start", *options]
-        process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
-        try:
-            _wait_for(process, Path(folder, "log"))
-            yield f"127.0.0.1:{port}"
-        finally:
+    options += ["--no-monitor", "--include-log-monitor=false"]  # what nobody looks at
+    command = [sys.executable, "-c", "from ray.scripts.scripts import main; main()", "start"]
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen([*command, *options], stdout=log, stderr=log, process_group=0)
+    try:
+        while process.poll() is None and b"runtime started" not in (folder / "log").read_bytes():
+            time.sleep(0.2)
+        yield f"127.0.0.1:{port}" if process.poll() is None else None
+    finally:
+        with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)  # it would drain for half a minute
-            process.wait()
-            shutil.rmtree(folder, ignore_errors=True)
-
-
-def _wait_for(process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + START
-    while "Ray runtime started" not in log.read_text(errors="replace"):
-        assert process.poll() is None, log.read_text(errors="replace")
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
+        process.wait()
+        shutil.rmtree(folder, ignore_errors=True)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
+import tarfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +18,7 @@ from hypothesis import strategies as st
 from kyara.scale.dataset import Digests
 from tests.conftest import Ran, draw
 from tests.scale.conftest import Embed, rows
-from tests.support import TORN
+from tests.support import TORN, command, run_process
 
 
 @pytest.fixture
@@ -70,8 +72,6 @@ def test_a_bad_picture_is_a_row_with_its_error_and_is_tried_again(here: Path, em
 
 
 def test_shards(here: Path, embed: Embed) -> None:
-    import tarfile
-
     with tarfile.open("a.tar", "w") as tar:
         tar.add("in/0.png", "0.png")
         tar.add("in/1.png", "deep/1.png")
@@ -83,6 +83,46 @@ def test_shards(here: Path, embed: Embed) -> None:
     found = {row["uri"].removeprefix(f"{here}/"): row["error"] for row in rows(here / "x.lance")}
     assert found.pop("c.tar") is not None
     assert found == {"a.tar/0.png": None, "a.tar/deep/1.png": None, "b.zip/2.png": None}
+
+
+def test_urls(here: Path, embed: Embed) -> None:
+    memory = pytest.importorskip("fsspec").filesystem("memory")
+    memory.store.clear()
+    with tarfile.open("a.tar", "w") as tar:
+        tar.add("in/0.png", "0.png")
+    memory.pipe({f"/x/{n}.png": (here / "in" / f"{n}.png").read_bytes() for n in (1, 2)})
+    memory.pipe({"/a.tar": (here / "a.tar").read_bytes(), "/torn.png": TORN})
+    urls = ("memory://x", "memory://a.tar", "memory://torn.png", f"file://{here}/in/3.png")
+    ran = embed(*urls, "--out", "x.lance")
+    assert (ran.code, "skipped memory://torn.png: not a picture" in ran.err) == (3, True)
+    names = [f"{here}/in/3.png", "memory:///x/1.png", "memory:///x/2.png", "memory://a.tar/0.png"]
+    assert [row["uri"] for row in rows(here / "x.lance")] == [*names, "memory://torn.png"]
+    memory.store.clear()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "what"),
+    [
+        (("nonsense://x.png", "--out", "x.lance"), "such a URL cannot be opened"),
+        (("memory://x.png", "--out", "x.npz"), "URLs are for a dataset"),
+        (("in", "--out", "x.npz", "--engine", "ray"), "an engine writes a dataset"),
+        (("in", "--out", "x.lance", "--workers", 2), "are for Ray"),
+        (("in", "--out", "x.lance", "-0"), "-0 is about a list on stdin"),
+        (("in", "--out", "x.lance", "--engine", "ray", "--device", "cuda:1"), "--device cuda"),
+    ],
+)
+def test_usage(here: Path, embed: Embed, arguments: tuple[object, ...], what: str) -> None:
+    ran = embed(*arguments)
+    assert (ran.code, ran.out, ran.err.count("\n"), what in ran.err) == (2, "", 1, True), ran.err
+    assert not (here / "x.lance").exists()
+
+
+def test_a_list_on_stdin(here: Path, tiny_plugin: Path) -> None:
+    pytest.importorskip("lance", reason="needs the extra `scale`")
+    words = command("embed", "-", "--out", "x.lance", "--plugin", tiny_plugin, "--detect", "none")
+    ran = run_process(words, here, stdin=f"in/0.png\r\nfile://{here}/in/1.png\n".encode())
+    assert (ran.code, ran.err) == (0, "")
+    assert [row["uri"] for row in rows(here / "x.lance")] == [f"{here}/in/{n}.png" for n in (0, 1)]
 
 
 def test_a_dataset_of_another_model_is_left_alone(here: Path, embed: Embed) -> None:
@@ -143,5 +183,20 @@ def test_digests_are_a_set(digests: set[bytes], other: bytes) -> None:
     held = Digests(digests)
     assert len(held) == len(digests)
     assert all(digest in held for digest in digests)
+    more = Digests().with_others(list(digests)[::2]).with_others(list(digests)[1::2])
+    assert np.array_equal(more.sorted, held.sorted)
     assert (other in held) == (other in digests)
     assert "no digest" not in held
+
+
+def test_nothing_of_ray_is_imported_to_embed_here(here: Path, tiny_plugin: Path) -> None:
+    pytest.importorskip("lance", reason="needs the extra `scale`")
+    words = ["embed", "in", "--out", "x.lance", "--plugin", str(tiny_plugin), "--detect", "none"]
+    code = f"""
+import sys
+from kyara.cli.main import cli
+cli({words!r}, standalone_mode=False)
+print(sorted({{name.partition('.')[0] for name in sys.modules}} & {{'ray', 'fsspec'}}))
+"""
+    ran = run_process([sys.executable, "-c", code], here)
+    assert (ran.code, ran.out.splitlines()[-1]) == (0, "[]"), ran.err

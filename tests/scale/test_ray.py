@@ -27,7 +27,7 @@ def embed(kyara: Callable[..., Ran], tiny_plugin: Path, ray_address: str) -> Emb
 def test_the_rows_are_those_of_this_process(
     here: Path, embed: Embed, kyara: Callable[..., Ran], tiny_plugin: Path
 ) -> None:
-    """Of folders, of archives, of what is no picture; and the next run has nothing to do."""
+    """Of folders, archives, URLs, what is no picture; and the next run has nothing to do."""
     (here / "in" / "bad.png").write_bytes(TORN)
     with tarfile.open("a.tar", "w") as tar:
         for number in range(2):
@@ -35,10 +35,13 @@ def test_the_rows_are_those_of_this_process(
     with zipfile.ZipFile("b.zip", "w") as opened:
         opened.write(draw(here / "2.png", "azure"), "2.png")
     (here / "c.tar").write_bytes(b"nothing that tar knows")
-    named = ("in", "gone.png", "a.tar", "b.zip", "c.tar")
+    shutil.copy("a.tar", "d.tar")
+    draw(here / "far.png", "stranger")
+    urls = [f"simplecache::file://{here}/{name}" for name in ("far.png", "d.tar")]
+    named = ("in", "gone.png", "a.tar", "b.zip", "c.tar", *urls)
     ran = embed(*named, "--out", "x.lance", "--json")
     assert ran.code == 3, ran.err
-    assert (ran.json()["rows"], ran.json()["added"], ran.json()["failed"]) == (10, 10, 3)
+    assert (ran.json()["rows"], ran.json()["added"], ran.json()["failed"]) == (11, 11, 3)
     told = sorted(line.split(":")[1] for line in ran.err.splitlines())
     assert told == [f" skipped {here / name}" for name in ("c.tar", "gone.png", "in/bad.png")]
     kyara("embed", *named, "--out", "y.lance", "--plugin", tiny_plugin)
@@ -48,7 +51,7 @@ def test_the_rows_are_those_of_this_process(
         assert found == wanted
     shutil.copy(here / "in" / "0.png", here / "in" / "copy.png")
     again = embed("in", "--out", "x.lance", "--json").json()
-    assert (again["rows"], again["added"], again["known"]) == (8, 1, 7)
+    assert (again["rows"], again["added"], again["failed"], again["known"]) == (9, 1, 1, 8)
 
 
 def test_it_starts_a_ray_of_its_own(here: Path, tiny_plugin: Path) -> None:

@@ -27,7 +27,7 @@ Example:
 
 
 @click.command("embed", epilog=EXAMPLE)
-@click.argument("pictures", nargs=-1, required=True, type=PATH)
+@click.argument("pictures", nargs=-1, required=True, type=click.Path(path_type=str, readable=False))
 @click.option(
     "--out",
     required=True,
@@ -36,6 +36,7 @@ Example:
     help="The file to write, which must not exist yet; or a Lance dataset, which goes on where it "
     "ended.",
 )
+@click.option("-0", "--null", "nul", is_flag=True, help="Names on stdin end with NUL, not lines.")
 @click.option("--overwrite", is_flag=True, help="Replace FILE.npz if it exists.")
 @click.option(
     "--engine",
@@ -58,8 +59,9 @@ Example:
 @click.option("--json", "as_json", is_flag=True, help="Print what was written as JSON.")
 @model_options
 def command(
-    pictures: tuple[Path, ...],
+    pictures: tuple[str, ...],
     out: Path,
+    nul: bool,
     overwrite: bool,
     engine: Literal["local", "ray"],
     address: str | None,
@@ -71,7 +73,10 @@ def command(
 
     A dataset (needs 'kyara[scale]') is for more pictures than one run, or one machine, can do: it
     has a row per figure, and one with the error for a picture that cannot be read. Pictures that
-    are in it are known by their content and not done again.
+    are in it are known by their content and not done again. PICTURES may be URLs then (s3://, gs://,
+    https:// and others that fsspec opens).
+
+    `-` stands for a list on stdin, one path or URL per line.
 
     \b
     FILE.npz holds numpy arrays, one row per figure:
@@ -83,16 +88,21 @@ def command(
       encoder     ()      id of the encoder; never mix embeddings of two
       detector    ()      id of what found the boxes
     """
+    from kyara.cli.incoming import names_in
     from kyara.encode.pipeline import embed_pictures
     from kyara.errors import UsageError
     from kyara.files import is_folder
     from kyara.pictures.find import find_pictures
+    from kyara.pictures.urls import is_url
 
+    named = names_in(pictures, nul=nul)
     if out.suffix.lower() == ".lance":
         from kyara.cli.embed_dataset import EngineOptions, embed_into_dataset
 
         options = EngineOptions(engine, address, workers)
-        return embed_into_dataset(pictures, out, options, model, as_json)
+        return embed_into_dataset(named, out, options, model, as_json)
+    if any(map(is_url, named)):
+        raise UsageError("URLs are for a dataset", where=out, hint="--out DATASET.lance")
     if engine == "ray" or address or workers:
         raise UsageError("an engine writes a dataset", where=out, hint="--out DATASET.lance")
     if os.path.lexists(out) and not overwrite:
@@ -100,7 +110,7 @@ def command(
     if not is_folder(out.parent):
         raise UsageError("there is no such folder", where=out.parent)
     encoder, finder = model.encoder(), model.detector()
-    paths = find_pictures(pictures)
+    paths = find_pictures(named)
     embedded = []
     with model.cache() as cache:
         try:

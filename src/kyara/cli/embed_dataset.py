@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -47,17 +47,20 @@ class EngineOptions:
 
 
 def embed_into_dataset(
-    pictures: Sequence[Path], out: Path, options: EngineOptions, model: ModelOptions, as_json: bool
+    pictures: Iterable[str], out: Path, options: EngineOptions, model: ModelOptions, as_json: bool
 ) -> int:
     """Embed what the dataset `out` does not hold yet; returns the exit code.
+
+    Args:
+        pictures: paths and URLs of files, folders and archives.
 
     Raises:
         UsageError: the extra is missing, or the dataset is another's.
         OutputError: it cannot be written; what was appended before stays.
     """
     require_extra("scale")
-    from kyara.pictures.find import find_pictures
     from kyara.scale.dataset import EmbeddingDataset, Ids
+    from kyara.scale.named import files_named
     from kyara.scale.writer import Writer
 
     if not is_folder(out.parent):
@@ -67,14 +70,13 @@ def embed_into_dataset(
     encoder, finder = opened.encoder(), opened.detector()
     ids = Ids.of(encoder, finder)
     dataset = EmbeddingDataset(out, ids)
-    # A dataset outlives the folder that somebody is in today.
-    paths = find_pictures([os.path.abspath(path) for path in pictures])
+    names = files_named(pictures)
     writer = Writer(dataset, _name_skipped)
     with dataset.writing(), _engine(options, model, encoder, finder) as engine:
         dataset.forget_errors()
         known = dataset.digests()
         try:
-            with closing(engine.tables(paths, known)) as tables:
+            with closing(engine.tables(names, known)) as tables:
                 for table in tables:
                     writer.add(table)
         except KeyboardInterrupt:

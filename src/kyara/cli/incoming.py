@@ -17,7 +17,7 @@ from kyara.files import is_folder
 from kyara.pictures.find import PassedOver, find_pictures
 from kyara.pictures.source import Source, is_archive, members_of
 
-__all__ = ["STDIN", "Asked", "asked_for"]
+__all__ = ["STDIN", "Asked", "asked_for", "names_in"]
 
 STDIN = "-"
 LONGEST_LINE = 1 << 24
@@ -77,6 +77,27 @@ def asked_for(
             yield batch
 
 
+def names_in(named: Sequence[str], *, nul: bool) -> list[str]:
+    """What is named on the command line, with the paths and URLs on stdin, one per line, in the
+    place of `-`.
+
+    Args:
+        nul: on stdin a NUL is behind each.
+
+    Raises:
+        UsageError: that is said of a stdin that is not read.
+    """
+    if nul and STDIN not in named:
+        raise UsageError("-0 is about a list on stdin", hint="name `-` as well")
+    return [name for given in named for name in (_listed(nul) if given == STDIN else [given])]
+
+
+def _listed(nul: bool) -> Iterator[str]:
+    for lines in _arriving(sys.stdin.fileno(), b"\0" if nul else b"\n"):
+        for line in lines:
+            yield os.fsdecode(line if nul else _as_written(line))
+
+
 def _expanded(
     asked: Asked,
     find: Callable[[list[Path]], list[Path]],
@@ -113,7 +134,7 @@ def _arriving(stream: int, separator: bytes) -> Iterator[list[bytes]]:
 
 
 def _parsed(line: bytes) -> Asked:
-    line = line.removeprefix(b"\xef\xbb\xbf").removesuffix(b"\r")  # as Windows writes lists
+    line = _as_written(line)
     if b"\0" in line:
         raise _bad_line(line, "a NUL is in this line", "for lists of find -print0: -0")
     if not line.startswith(b"{"):
@@ -132,6 +153,10 @@ def _parsed(line: bytes) -> Asked:
     except UnicodeEncodeError as error:
         raise _bad_line(line, 'its "path" is no name of a file') from error
     return Asked(Path(path), found)
+
+
+def _as_written(line: bytes) -> bytes:
+    return line.removeprefix(b"\xef\xbb\xbf").removesuffix(b"\r")  # as Windows writes lists
 
 
 def _bad_line(line: bytes, what: str, hint: str | None = None) -> DataError:

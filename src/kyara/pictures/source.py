@@ -23,6 +23,7 @@ from kyara.errors import PictureError, UsageError, one_line, reason
 from kyara.pictures.digest import digest_of_bytes
 from kyara.pictures.find import is_picture_name
 from kyara.pictures.state import FileState
+from kyara.pictures.urls import Url
 
 if TYPE_CHECKING:  # a run that the cache answers never needs the decoders
     from PIL import Image
@@ -39,6 +40,7 @@ __all__ = [
     "Member",
     "PictureLike",
     "Pixels",
+    "Remote",
     "Source",
     "as_source",
     "as_sources",
@@ -182,6 +184,34 @@ class _NoFile:
 
 
 @dataclass(frozen=True)
+class Remote(_NoFile):
+    """A picture file at a URL."""
+
+    url: Url
+
+    @property
+    def name(self) -> str:
+        """The URL."""
+        return str(self.url)
+
+    def read(self) -> Encoded:
+        """See `Source`."""
+        from kyara.pictures.read import MAX_FILE_BYTES
+
+        try:
+            data = self.url.read(0, MAX_FILE_BYTES + 1)
+        except FileNotFoundError:
+            raise PictureError("there is no such file", where=self.name) from None
+        except OSError as error:
+            raise PictureError(f"cannot read it: {reason(error)}", where=self.name) from error
+        if len(data) > MAX_FILE_BYTES:
+            raise PictureError("the file is too long", where=self.name)
+        if not data:
+            raise PictureError("the file is empty", where=self.name)
+        return Encoded(data, self.name)
+
+
+@dataclass(frozen=True)
 class Data(_NoFile):
     """The bytes of a picture file, from memory."""
 
@@ -223,7 +253,7 @@ class Member(_NoFile):
         zip: the open archive, closed with the last of its members.
     """
 
-    archive: Path
+    archive: Path | Url
     member: str
     span: tuple[int, int] = (0, 0)
     zip: zipfile.ZipFile | None = field(default=None, repr=False, compare=False)
@@ -231,7 +261,7 @@ class Member(_NoFile):
     @property
     def name(self) -> str:
         """`archive.zip/member.png`."""
-        return f"{os.fspath(self.archive)}/{self.member}"
+        return f"{self.archive}/{self.member}"
 
     def read(self) -> Encoded:
         """See `Source`."""
@@ -245,6 +275,8 @@ class Member(_NoFile):
 
     def _from_tar(self) -> bytes:
         self._check(self.span[1])
+        if isinstance(self.archive, Url):
+            return self.archive.read(*self.span)
         with self.archive.open("rb") as stream:
             stream.seek(self.span[0])
             return stream.read(self.span[1])
@@ -336,27 +368,38 @@ def is_archive(path: str | os.PathLike[str]) -> bool:
     return os.path.splitext(os.fspath(path))[1].lower() in (".cbz", ".zip", ".cbt", ".tar")
 
 
-def members_of(archive: Path) -> list[Source]:
+def members_of(archive: Path | Url) -> list[Source]:
     """The pictures in a zip (also cbz) or tar file that is not compressed as a whole, by name.
 
     Raises:
         PictureError: it is neither, or cannot be read.
     """
     try:
-        if zipfile.is_zipfile(archive):
-            opened = zipfile.ZipFile(archive)
-            infos = sorted(opened.infolist(), key=lambda info: info.filename)
-            names = [i.filename for i in infos if not i.is_dir() and _is_picture(i.filename)]
-            return [Member(archive, name, zip=opened) for name in names]
-        with tarfile.open(archive, "r:") as tar:
-            found = [(m.name, m.offset_data, m.size) for m in tar if m.isfile()]
-        spans = sorted((name, (begin, size)) for name, begin, size in found if _is_picture(name))
-        return [Member(archive, name.removeprefix("./"), span) for name, span in spans]
+        return _in_zip(archive) if _is_zip(archive) else _in_tar(archive)
     except OSError as error:
-        raise PictureError(f"cannot read it: {reason(error)}", where=archive) from error
+        raise PictureError(f"cannot read it: {reason(error)}", where=str(archive)) from error
     except (zipfile.BadZipFile, tarfile.TarError) as error:
         what = "not a zip or an uncompressed tar file, or a broken one"
-        raise PictureError(what, where=archive) from error
+        raise PictureError(what, where=str(archive)) from error
+
+
+def _is_zip(archive: Path | Url) -> bool:
+    with archive.open("rb") as stream:
+        return zipfile.is_zipfile(stream)
+
+
+def _in_zip(archive: Path | Url) -> list[Source]:
+    opened = zipfile.ZipFile(archive.open("rb") if isinstance(archive, Url) else archive)
+    infos = sorted(opened.infolist(), key=lambda info: info.filename)
+    names = [i.filename for i in infos if not i.is_dir() and _is_picture(i.filename)]
+    return [Member(archive, name, zip=opened) for name in names]
+
+
+def _in_tar(archive: Path | Url) -> list[Source]:
+    with archive.open("rb") as stream, tarfile.open(fileobj=stream, mode="r:") as tar:
+        found = [(m.name, m.offset_data, m.size) for m in tar if m.isfile()]
+    spans = sorted((name, (begin, size)) for name, begin, size in found if _is_picture(name))
+    return [Member(archive, name.removeprefix("./"), span) for name, span in spans]
 
 
 def frames_of(animation: Source) -> list[Source]:

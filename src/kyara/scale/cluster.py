@@ -6,10 +6,11 @@ import logging
 import os
 import secrets
 import shutil
-import sys
+import socket
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import ExitStack, contextmanager, redirect_stdout
+from pathlib import Path
 from typing import Any
 
 from kyara.errors import KyaraError, one_line
@@ -24,6 +25,8 @@ _QUIET = {
     "RAY_BACKEND_LOG_LEVEL": "fatal",
 }
 _HINT = "start one: ray start --head; if it wants a token: RAY_AUTH_MODE=token"
+_PATIENCE = 10.0
+"""Seconds that a cluster may take to answer."""
 _STORE_BYTES = 200 << 20
 """Of Ray's shared memory where it is started here, beside what is known. What goes through it is
 small: names one way and embeddings the other."""
@@ -45,29 +48,35 @@ def cluster(address: str | None, workers: int, shared: int) -> Iterator[Any]:
     for name, value in {**_QUIET, **({} if address else _alone())}.items():
         os.environ.setdefault(name, value)  # read when it is imported
     ray = optional("ray", INSTALL)
-    with redirect_stdout(sys.stderr), _own_folder() as folder:  # what it prints is no result
+    with ExitStack() as stack:
+        # It prints what became of workers, at length; what cannot be made good is raised.
+        nowhere = stack.enter_context(Path(os.devnull).open("w"))
+        stack.enter_context(redirect_stdout(nowhere))
         where: dict[str, Any] = {"address": address}
         if address is None:
             where = {"address": "local", "num_cpus": workers + 1, "include_dashboard": False}
-            where |= {"object_store_memory": _STORE_BYTES + 2 * shared, "_temp_dir": folder}
+            where |= {"object_store_memory": _STORE_BYTES + 2 * shared}
+            where |= {"_temp_dir": stack.enter_context(_own_folder())}
+        else:
+            _require_listener(address)
+        stack.callback(ray.shutdown)
         try:
             with _silenced():
                 ray.init(**where, log_to_driver=False, logging_level=logging.CRITICAL)
         except Exception as error:  # ConnectionError, and others of grpc's and Ray's own
             raise _unreachable(address, error) from error
-        try:
-            yield ray
-        finally:
-            ray.shutdown()
+        yield ray
 
 
 def _alone() -> dict[str, str]:
-    """What keeps others out of a Ray that is started here: it listens on loopback, on Linux too
-    whatever the name says, and to those who know a word that nobody else is told."""
+    """What a Ray that is started here is told. Others are kept out: it listens on loopback (on
+    Linux too, whatever the name says), to those who know a word that nobody else is told."""
     return {
         "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
         "RAY_AUTH_MODE": "token",
         "RAY_AUTH_TOKEN": secrets.token_hex(32),
+        "RAY_worker_niceness": "0",  # it is what the user waits for
+        "RAY_raylet_start_wait_time_s": "60",  # a busy machine takes longer than its 30
     }
 
 
@@ -96,8 +105,24 @@ def _silenced() -> Iterator[None]:
         os.close(nowhere)
 
 
+def _require_listener(address: str) -> None:
+    """Nothing, if somebody listens there: Ray would try for minutes.
+
+    Raises:
+        KyaraError: nobody does.
+    """
+    host, _, port = address.rpartition("://")[2].rpartition(":")
+    if not (host and port.isdecimal()):
+        return  # `auto`, or what Ray has to say something about
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_PATIENCE).close()
+    except (OSError, OverflowError) as error:
+        raise _unreachable(address, error) from error
+
+
 def _unreachable(address: str | None, error: Exception) -> KyaraError:
     if address is None:
-        return KyaraError(f"Ray cannot be started here: {one_line(error)}")
+        what = f"Ray cannot be started here: {one_line(error)}"
+        return KyaraError(what, hint="on a busy machine it may be too slow; try again")
     what = f"no Ray can be reached there: {one_line(error)}"
     return KyaraError(what, where=address, hint=_HINT)

@@ -8,7 +8,7 @@ is known by its digest and stands in it once, wherever its copies lie.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -206,13 +206,13 @@ def schema_of(dimension: int) -> Any:
     )
 
 
-def table_of(pictures: Sequence[EmbeddedPicture], ids: Ids) -> Any:
-    """The rows of these pictures; none of those that were skipped."""
+def table_of(pictures: Iterable[tuple[str, EmbeddedPicture]], ids: Ids) -> Any:
+    """The rows of these pictures, each with its path or URL; none of those that were skipped."""
     rows = []
-    for picture in pictures:
+    for name, picture in pictures:
         shared: dict[str, Any] = {
             "digest": picture.digest,
-            "uri": os.fsencode(picture.path).decode("utf-8", "replace"),
+            "uri": os.fsencode(name).decode("utf-8", "replace"),
             "encoder": ids.encoder,
             "detector": ids.detector,
             "error": None if picture.error is None else picture.error.what,

@@ -5,15 +5,15 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Protocol
 
 from kyara.detect import Detector
 from kyara.encode.cache import EmbeddingCache
 from kyara.encode.encoder import Encoder
 from kyara.encode.pipeline import EmbeddedPicture, embed_pictures
+from kyara.runtime.workers import worker_count
 from kyara.scale.dataset import Digests, Ids, table_of
-from kyara.scale.sources import sources_at
+from kyara.scale.sources import sources_at, threads_for
 from kyara.types import Progress, silent
 
 __all__ = ["Engine", "Local"]
@@ -25,9 +25,9 @@ _TOGETHER = 256
 class Engine(Protocol):
     """Embeds pictures."""
 
-    def tables(self, paths: Sequence[Path], known: Digests, /) -> Generator[Any, None, None]:
-        """Tables of rows (`table_of`), in any order, of the pictures at `paths` (files and
-        archives) that are not known.
+    def tables(self, names: Sequence[str], known: Digests, /) -> Generator[Any, None, None]:
+        """Tables of rows (`table_of`), in any order, of the pictures that are not known,
+        in files and archives of these names (paths and URLs).
 
         Raises:
             KyaraError: the engine itself fails; what was handed over before is good.
@@ -48,17 +48,22 @@ class Local:
     cache: EmbeddingCache | None = None
     progress: Progress = silent
 
-    def tables(self, paths: Sequence[Path], known: Digests, /) -> Generator[Any, None, None]:
+    def tables(self, names: Sequence[str], known: Digests, /) -> Generator[Any, None, None]:
         """See `Engine`; in order."""
         ids = Ids.of(self.encoder, self.detector)
-        sources = [source for path in paths for source in sources_at(path)]
+        sources = [source for name in names for source in sources_at(name)]
         done = embed_pictures(
-            sources, self.encoder, detector=self.detector, cache=self.cache, skip=known
+            sources,
+            self.encoder,
+            detector=self.detector,
+            cache=self.cache,
+            skip=known,
+            workers=threads_for(sources, worker_count()),
         )
-        waiting: list[EmbeddedPicture] = []
+        waiting: list[tuple[str, EmbeddedPicture]] = []
         with self.progress("pictures", len(sources)) as tick:
-            for picture in done:
-                waiting.append(picture)
+            for source, picture in zip(sources, done, strict=True):
+                waiting.append((source.name, picture))
                 tick()
                 if len(waiting) == _TOGETHER:
                     yield table_of(waiting, ids)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import pickle
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import NoReturn
 
 from kyara.errors import PictureError
-from kyara.pictures.source import File, Member, Source, is_archive, members_of
+from kyara.pictures.source import File, Member, Remote, Source, is_archive, members_of
+from kyara.pictures.urls import Url, is_url
 
-__all__ = ["Unreadable", "packed", "sources_at", "unpacked"]
+__all__ = ["Unreadable", "file_at", "packed", "sources_at", "threads_for", "unpacked"]
 
 
 @dataclass(frozen=True)
@@ -35,14 +37,29 @@ class Unreadable:
         raise PictureError(self.what, where=self.name)
 
 
-def sources_at(path: Path) -> list[Source]:
-    """The picture in a file, or those in an archive."""
-    if not is_archive(path):
-        return [File(path)]
+def file_at(name: str) -> File | Remote:
+    """The file at a path or a URL."""
+    return Remote(Url(name)) if is_url(name) else File(Path(name))
+
+
+def sources_at(name: str) -> list[Source]:
+    """The picture in the file at a path or a URL, or those in an archive."""
+    if not is_archive(name):
+        return [file_at(name)]
     try:
-        return members_of(path)
+        return members_of(Url(name) if is_url(name) else Path(name))
     except PictureError as error:
-        return [Unreadable(str(path), error.what)]
+        return [Unreadable(name, error.what)]
+
+
+def threads_for(sources: Sequence[Source], processors: int) -> int:
+    """How many threads keep so many processors busy with these sources."""
+    remote = any(is_url(source.name) for source in sources)
+    return processors * _WAITING if remote else processors
+
+
+_WAITING = 4
+"""Threads of a processor where most of them wait for a network."""
 
 
 def packed(source: Source) -> bytes:
@@ -65,6 +82,6 @@ _IN_A_ZIP = (0, 0)
 
 
 @lru_cache(maxsize=2)
-def _members_by_name(archive: Path) -> dict[str, Source]:
+def _members_by_name(archive: Path | Url) -> dict[str, Source]:
     """The members of a zip file, which stays open for those that come next."""
-    return {found.member: found for found in sources_at(archive) if isinstance(found, Member)}
+    return {found.member: found for found in sources_at(str(archive)) if isinstance(found, Member)}

@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from kyara.errors import KyaraError, one_line
 from kyara.extras import optional
-from kyara.pictures.source import File, is_archive
+from kyara.pictures.source import is_archive
 from kyara.runtime.workers import worker_count
 from kyara.scale.cluster import cluster
 from kyara.scale.dataset import INSTALL, Digests
-from kyara.scale.sources import packed, sources_at, unpacked
-from kyara.scale.worker import Job, Worker
+from kyara.scale.sources import file_at, packed, sources_at, unpacked
+from kyara.scale.worker import Attempts, Job, Worker
 
 __all__ = ["OnRay"]
 
@@ -40,7 +39,7 @@ class OnRay:
     workers: int | None = None
     bars: bool = False
 
-    def tables(self, paths: Sequence[Path], known: Digests, /) -> Generator[Any, None, None]:
+    def tables(self, names: Sequence[str], known: Digests, /) -> Generator[Any, None, None]:
         """See `Engine`.
 
         Raises:
@@ -52,27 +51,31 @@ class OnRay:
             data = optional("ray.data", INSTALL)
             context = data.DataContext.get_current()
             context.enable_progress_bars = self.bars
+            context.raise_original_map_exception = True
             fitting = _fitting(ray, self.job)
             workers = self.workers or fitting
-            rows = self._listed(data, paths, workers).map_batches(
+            attempts = ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1)(
+                Attempts
+            ).remote()
+            rows = self._listed(data, names, workers).map_batches(
                 Worker,
                 batch_size=None,
                 batch_format="pyarrow",
                 compute=data.ActorPoolStrategy(min_size=min(workers, fitting), max_size=workers),
                 num_cpus=1,
                 num_gpus=1 if self.job.on_gpu else None,
-                fn_constructor_args=(self.job, ray.put(known.sorted)),
+                fn_constructor_args=(self.job, ray.put(known.sorted), attempts),
             )
             yield from rows.iter_batches(batch_size=None, batch_format="pyarrow")
 
-    def _listed(self, data: Any, paths: Sequence[Path], workers: int) -> Any:
+    def _listed(self, data: Any, names: Sequence[str], workers: int) -> Any:
         """A data set of Ray's with a packed source in each row, in blocks for workers."""
-        size = max(1, min(_BATCH, len(paths) // (4 * workers)))
+        size = max(1, min(_BATCH, len(names) // (4 * workers)))
         rows = data.from_items(
-            [{"source": packed(File(path))} for path in paths],
-            override_num_blocks=max(1, -(-len(paths) // size)),
+            [{"source": packed(file_at(name))} for name in names],
+            override_num_blocks=max(1, -(-len(names) // size)),
         )
-        if not any(map(is_archive, paths)):
+        if not any(map(is_archive, names)):
             return rows
         # By the workers' machines: a thousand archives take long to list.
         rows = rows.flat_map(_expanded, num_cpus=_LISTING)
@@ -80,8 +83,8 @@ class OnRay:
 
 
 def _expanded(row: dict[str, Any]) -> list[dict[str, Any]]:
-    file = cast(File, unpacked(row["source"]))
-    return [{"source": packed(source)} for source in sources_at(file.path)]
+    name = unpacked(row["source"]).name
+    return [{"source": packed(source)} for source in sources_at(name)]
 
 
 def _fitting(ray: Any, job: Job) -> int:
@@ -96,8 +99,8 @@ def _saying(ray: Any) -> Iterator[None]:
     try:
         yield
     except ray.exceptions.RayError as error:
-        for cause in (error, getattr(error, "cause", None), error.__cause__):
-            if isinstance(cause, KyaraError):
-                raise cause from error
+        cause = getattr(error, "cause", None)
+        if isinstance(cause, KyaraError):
+            raise cause from error
         what = f"Ray failed: {one_line(error)}"
         raise KyaraError(what, hint="what was embedded is kept; run it again to go on") from error

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -12,14 +14,15 @@ from kyara.encode.encoder import Encoder
 from kyara.encode.pipeline import embed_pictures
 from kyara.errors import PluginError
 from kyara.extras import optional
+from kyara.pictures.digest import digest_of_bytes
 from kyara.pictures.memory import BUDGET
 from kyara.pictures.source import Source
 from kyara.plugins.discover import open_detector, open_encoder
 from kyara.runtime.device import parse_device
 from kyara.scale.dataset import INSTALL, Digests, Ids, table_of
-from kyara.scale.sources import unpacked
+from kyara.scale.sources import Unreadable, threads_for, unpacked
 
-__all__ = ["Job", "Worker"]
+__all__ = ["Attempts", "Job", "Worker"]
 
 
 @dataclass(frozen=True)
@@ -60,22 +63,63 @@ class Job:
         return encoder, detector
 
 
+class Attempts:
+    """How often workers began something and never ended it. An actor of its own, so that it lives
+    longer than a worker that dies over a picture."""
+
+    def __init__(self) -> None:
+        self._open: Counter[bytes] = Counter()
+
+    def begin(self, what: bytes) -> int:
+        """Note that it is begun; returns how often it was before, and never ended."""
+        self._open[what] += 1
+        return self._open[what] - 1
+
+    def end(self, what: bytes) -> None:
+        """Note that it is done."""
+        del self._open[what]
+
+
 class Worker:
     """An actor of Ray's."""
 
-    def __init__(self, job: Job, known: Any) -> None:
+    def __init__(self, job: Job, known: Any, attempts: Any) -> None:
         """Take the job.
 
         Args:
             known: where Ray has an array of digests, as `Digests.sorted` is one; the workers of
                 a machine share it.
+            attempts: the actor of `Attempts`.
         """
-        self._job, self._known = job, Digests.of_sorted(optional("ray", INSTALL).get(known))
+        self._ray = optional("ray", INSTALL)
+        self._job, self._known = job, Digests.of_sorted(self._ray.get(known))
+        self._attempts = attempts
         BUDGET.limit = job.memory
 
     def __call__(self, batch: Any) -> Any:
         """From a table of packed sources to a table of rows."""
-        return self._rows([unpacked(data) for data in batch.column("source").to_pylist()])
+        sources: list[bytes] = batch.column("source").to_pylist()
+        with self._attempt(b"".join(map(digest_of_bytes, sources))) as died:
+            if not died:
+                return self._rows(list(map(unpacked, sources)))
+            # Ray hands out again what a worker died over. One by one, it will be known which
+            # picture it was, should it have been one.
+            tables = [self._alone(source) for source in sources]
+            return optional("pyarrow", INSTALL).concat_tables(tables)
+
+    def _alone(self, data: bytes) -> Any:
+        with self._attempt(data) as died:
+            source = unpacked(data)
+            if died >= _DEATHS:
+                source = Unreadable(source.name, f"{died} workers died over it")
+            return self._rows([source])
+
+    @contextmanager
+    def _attempt(self, work: bytes) -> Iterator[int]:
+        """How many workers died over that work; in the block another may."""
+        key = digest_of_bytes(work)
+        yield self._ray.get(self._attempts.begin.remote(key))
+        self._attempts.end.remote(key)
 
     def _rows(self, sources: Sequence[Source]) -> Any:
         encoder, detector = self._model
@@ -84,9 +128,9 @@ class Worker:
             encoder,
             detector=detector,
             skip=self._known,
-            workers=_BESIDE_A_GPU if self._job.on_gpu else 1,
+            workers=threads_for(sources, _BESIDE_A_GPU if self._job.on_gpu else 1),
         )
-        return table_of(list(done), self._job.ids)
+        return table_of(zip([source.name for source in sources], done, strict=True), self._job.ids)
 
     @cached_property
     def _model(self) -> tuple[Encoder, Detector]:
@@ -95,4 +139,6 @@ class Worker:
 
 
 _BESIDE_A_GPU = 4
-"""Threads that decode for a GPU."""
+"""Processors that decode for a GPU."""
+_DEATHS = 2
+"""Workers that may die over a picture, alone: one may have been stopped by somebody."""
