@@ -19,6 +19,7 @@ from typing import Any
 
 import head_numbers
 import inbox_numbers
+import scale_numbers
 import suggestion_numbers
 
 from kyara.evaluate.report import (
@@ -226,6 +227,10 @@ PAGES: dict[Path, dict[str, Callable[[], str]]] = {
         "copies": lambda: table(suggestion_numbers.copies()),
         "taken-for-copies": suggestion_numbers.taken_for_copies,
         "copied-references": lambda: table(suggestion_numbers.copied_references()),
+    },
+    ROOT / "docs" / "how-to" / "scale.md": {
+        "searched": lambda: table(scale_numbers.searched()),
+        "billion": lambda: table(scale_numbers.billion()),
     },
     PLUGINS / "heads-1" / "CARD.md": {"heads": heads},
     **{PLUGINS / model / "CARD.md": {"numbers": partial(quality, model)} for model in MODELS},

@@ -3,6 +3,7 @@ answers as a gallery in memory."""
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -100,8 +101,6 @@ def dataset(gallery: Gallery, tmp_path: Path) -> Path:
         both = pa.concat_tables([bad, table], promote_options="default").select(table.schema.names)
         lance.write_dataset(both.cast(table.schema), path, mode="append")
         lance.dataset(tmp_path / "part.lance").delete("true")
-        import shutil
-
         shutil.rmtree(tmp_path / "part.lance")
     return path
 
@@ -175,6 +174,24 @@ def test_an_index_is_built_measured_and_opened(dataset: Path, kind: indexes.Kind
     assert later.version != before
     index, note = indexes.open_index(later)
     assert (index.name, "older version" in str(note)) == ("matrix", True)
+
+
+def test_an_index_of_another_dataset_is_not_used(dataset: Path) -> None:
+    """Also where that has the same number of the version, and the same name."""
+    pytest.importorskip("usearch", reason="needs the extra `index`")
+    import lance
+
+    from kyara.scale.references import ReferenceDataset
+
+    table = lance.dataset(dataset).to_table()
+    for rows in (table, table.slice(100)):
+        shutil.rmtree(dataset)
+        lance.write_dataset(rows, dataset)
+        assert lance.dataset(dataset).version == 1
+        index, note = indexes.open_index(ReferenceDataset(dataset))
+        assert (index.name, note is None) == ("matrix", False)
+        indexes.build_index(ReferenceDataset(dataset), "usearch")
+        assert indexes.open_index(ReferenceDataset(dataset))[0].name == "usearch"
 
 
 @pytest.mark.parametrize("name", ["cast.lance.index.json", "cast.lance.usearch"])

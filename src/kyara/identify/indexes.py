@@ -31,7 +31,7 @@ class Record(msgspec.Struct, frozen=True):
     """What is known of the index of a dataset: a file beside it, DATASET.index.json.
 
     Attributes:
-        version: of the dataset, for which the index is.
+        version: of the dataset, for which the index is, and when that was written.
         effort: of a search.
         recall_at_10: the share of the ten nearest references that a search with this effort
             finds; measured on references of the dataset, each without itself.
@@ -39,7 +39,7 @@ class Record(msgspec.Struct, frozen=True):
     """
 
     kind: Kind
-    version: int
+    version: str
     references: int
     effort: int
     recall_at_10: float

@@ -23,8 +23,6 @@ from kyara.scale.references import ReferenceDataset
 
 __all__ = ["export_dataset", "import_dataset"]
 
-_ROWS = 4096
-
 
 def export_dataset(library: Library, path: Path, *, overwrite: bool = False) -> tuple[int, int]:
     """Write all references, and the figures of whom nobody has said whom they show, to a new

@@ -56,9 +56,12 @@ class ReferenceDataset:
         self.ids = Ids(self._only("encoder"), self._only("detector"), dimension)
 
     @property
-    def version(self) -> int:
-        """Which of its versions is read: another one may have other rows."""
-        return int(self.opened.version)
+    def version(self) -> str:
+        """Which of its versions is read, and when that was written: another may have other rows."""
+        number = self.opened.version
+        with self._saying():
+            times = {one["version"]: one["timestamp"] for one in self.opened.versions()}
+            return f"{number} of {times[number].timestamp():.6f}"
 
     def figures(self) -> Iterator[Figures]:
         """All figures, in parts.
