@@ -3,6 +3,7 @@
 nox -s quick            # after every few lines: under a minute
 nox                     # what must hold, but for the tests that need torch
 nox -s train            # those
+nox -s scale            # those of Lance and Ray
 nox -s kills -- 200     # the commands that must survive it, killed 200 times each
 
 Each session has an environment of its own, made the first time and kept; `nox -s NAME -R` goes
@@ -67,6 +68,13 @@ def train(session: nox.Session) -> None:
     session.install("-e", ".[train,test]")
     session.run("mypy")
     session.run("pytest", "-m", "train", *session.posargs)
+
+
+@nox.session
+def scale(session: nox.Session) -> None:
+    """Lance and a local Ray: a minute to install, a few to run."""
+    session.install("-e", ".[scale,index,test]")
+    session.run("pytest", "-m", "scale", *session.posargs)
 
 
 @nox.session

@@ -127,6 +127,7 @@ def test_group(tmp_path: Path) -> None:
     assert all(one["peak_mib"] > 10 for one in measured.values())
 
 
+@pytest.mark.scale
 def test_scale_search(tmp_path: Path) -> None:
     pytest.importorskip("lance", reason="needs the extra `scale`")
     pytest.importorskip("usearch", reason="needs the extra `index`")
@@ -136,3 +137,12 @@ def test_scale_search(tmp_path: Path) -> None:
     assert ways["lance"]["recall_at_10"] > 0.9
     assert ways["usearch"]["recall_at_10"] > 0.9
     assert list((tmp_path / "1000").glob("*")) == []
+
+
+@pytest.mark.scale
+def test_scale_embed(tmp_path: Path) -> None:
+    if not all(map(find_spec, ("lance", "ray"))):
+        pytest.skip("needs the extra `scale`")
+    report = run("scale_embed.py", tmp_path, "--pictures", "8")
+    assert set(report["pictures_per_second"]) == {"local 1", "ray 1", "local 2", "ray 2"}
+    assert set(report["overhead"]) == {"1", "2"}

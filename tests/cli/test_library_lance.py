@@ -15,6 +15,7 @@ from tests.conftest import Ran, draw
 from tests.support import run_process
 
 pytest.importorskip("lance", reason="needs the extra `scale`")
+pytestmark = pytest.mark.scale
 
 
 @pytest.fixture

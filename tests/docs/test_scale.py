@@ -12,6 +12,7 @@ import pytest
 from tests.conftest import Ran, draw
 
 pytest.importorskip("lance", reason="needs the extra `scale`")
+pytestmark = pytest.mark.scale
 
 PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "scale.md"
 

@@ -16,6 +16,7 @@ from kyara.pictures.urls import Url, is_url, place_of
 from tests.conftest import draw
 
 fsspec = pytest.importorskip("fsspec", reason="needs the extra `scale`")
+pytestmark = pytest.mark.scale
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""A Ray of two workers for all tests of a module, and what datasets hold."""
+"""A Ray of two workers for all tests, and what datasets hold."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def need_ray() -> None:
         pytest.skip("needs the extra `scale`")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def ray_address() -> Iterator[str]:
     """Of a cluster that is this machine, with room for two workers."""
     need_ray()

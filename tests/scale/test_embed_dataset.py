@@ -20,6 +20,8 @@ from tests.conftest import Ran, draw
 from tests.scale.conftest import Embed, rows
 from tests.support import TORN, command, run_process
 
+pytestmark = pytest.mark.scale
+
 
 @pytest.fixture
 def embed(kyara: Callable[..., Ran], tiny_plugin: Path) -> Embed:
@@ -51,6 +53,8 @@ def test_a_row_for_each_figure(here: Path, embed: Embed) -> None:
 
 def test_what_is_in_it_is_not_done_again(here: Path, embed: Embed) -> None:
     embed("in", "--out", "x.lance")
+    again = embed("in", "--out", "x.lance", "--json").json()
+    assert (again["rows"], again["added"], again["known"]) == (4, 0, 4)
     draw(here / "in" / "new.png", "jade")
     shutil.copy("in/0.png", "in/copy.png")  # the same content is the same picture
     told = embed("in", "--out", "x.lance", "--json").json()
@@ -106,7 +110,7 @@ def test_urls(here: Path, embed: Embed) -> None:
         (("nonsense://x.png", "--out", "x.lance"), "such a URL cannot be opened"),
         (("memory://x.png", "--out", "x.npz"), "URLs are for a dataset"),
         (("in", "--out", "x.npz", "--engine", "ray"), "an engine writes a dataset"),
-        (("in", "--out", "x.lance", "--workers", 2), "are for Ray"),
+        (("in", "--out", "x.lance", "--address", "auto"), "is of a cluster of Ray"),
         (("in", "--out", "x.lance", "-0"), "-0 is about a list on stdin"),
         (("in", "--out", "x.lance", "--engine", "ray", "--device", "cuda:1"), "--device cuda"),
     ],

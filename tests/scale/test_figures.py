@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from kyara.scale.figures import prefixes_in, prefixes_of
 
 pa = pytest.importorskip("pyarrow", reason="needs the extra `scale`")
+pytestmark = pytest.mark.scale
 
 digests = st.none() | st.binary(min_size=32, max_size=32)
 

@@ -58,7 +58,7 @@ def test_it_starts_a_ray_of_its_own(here: Path, tiny_plugin: Path) -> None:
     need_ray()
     words = command("embed", "in", "--out", "x.lance", "--plugin", tiny_plugin, "--detect", "none")
     before = set(Path("/tmp").glob("kyara-ray-*"))
-    environment = {"HOME": os.fspath(here), "RAY_ADDRESS": "127.0.0.1:1"}
+    environment = {"HOME": os.fspath(here), "RAY_ADDRESS": "127.0.0.1:1", "RAY_AUTH_MODE": "token"}
     ran = run_process([*words, "--engine", "ray", "--workers", "1"], here, **environment)
     assert (ran.code, ran.err) == (0, "")
     assert ran.out == "4 rows added to x.lance, which has 4\n"

@@ -54,7 +54,8 @@ Example:
     "--workers",
     type=click.IntRange(min=1),
     metavar="N",
-    help="With --engine ray: how many have the model; by default one for each processor, or GPU.",
+    help="For a dataset: how many work at once, threads or, with --engine ray, processes that each "
+    "have the model; by default one for each processor, or GPU.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print what was written as JSON.")
 @model_options

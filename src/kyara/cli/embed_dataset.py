@@ -42,8 +42,8 @@ class EngineOptions:
     workers: int | None = None
 
     def __post_init__(self) -> None:
-        if self.name == "local" and (self.address or self.workers):
-            raise UsageError("--address and --workers are for Ray", hint="--engine ray")
+        if self.name == "local" and self.address:
+            raise UsageError("--address is of a cluster of Ray", hint="--engine ray")
 
 
 def embed_into_dataset(
@@ -118,7 +118,7 @@ def _engine(
     from kyara.scale.engine import Local
 
     with model.cache() as cache:
-        yield Local(encoder, detector, cache, progress)
+        yield Local(encoder, detector, cache, progress, options.workers)
 
 
 def _job(model: ModelOptions, ids: Ids) -> Job:

@@ -37,16 +37,18 @@ class Engine(Protocol):
 
 @dataclass(frozen=True)
 class Local:
-    """All cores of this process.
+    """Threads of this process.
 
     Attributes:
         cache: of embeddings, if one is to be used.
+        workers: processors that it keeps busy; None: all.
     """
 
     encoder: Encoder
     detector: Detector
     cache: EmbeddingCache | None = None
     progress: Progress = silent
+    workers: int | None = None
 
     def tables(self, names: Sequence[str], known: Digests, /) -> Generator[Any, None, None]:
         """See `Engine`; in order."""
@@ -58,7 +60,7 @@ class Local:
             detector=self.detector,
             cache=self.cache,
             skip=known,
-            workers=threads_for(sources, worker_count()),
+            workers=threads_for(sources, self.workers or worker_count()),
         )
         waiting: list[tuple[str, EmbeddedPicture]] = []
         with self.progress("pictures", len(sources)) as tick:

@@ -46,6 +46,8 @@ class Writer:
         Raises:
             OutputError: those that waited cannot be written; the dataset is as it was.
         """
+        if not table.num_rows:  # pictures that were all known
+            return
         keep = []
         columns = (table.column(name).to_pylist() for name in ("digest", "uri", "error"))
         for digest, uri, error in zip(*columns, strict=True):
