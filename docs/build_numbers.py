@@ -230,6 +230,7 @@ PAGES: dict[Path, dict[str, Callable[[], str]]] = {
     },
     ROOT / "docs" / "how-to" / "scale.md": {
         "searched": lambda: table(scale_numbers.searched()),
+        "answers": scale_numbers.answers,
         "billion": lambda: table(scale_numbers.billion()),
     },
     PLUGINS / "heads-1" / "CARD.md": {"heads": heads},

@@ -146,3 +146,11 @@ def test_scale_embed(tmp_path: Path) -> None:
     report = run("scale_embed.py", tmp_path, "--pictures", "8")
     assert set(report["pictures_per_second"]) == {"local 1", "ray 1", "local 2", "ray 2"}
     assert set(report["overhead"]) == {"1", "2"}
+
+
+def test_scale_answers(tmp_path: Path) -> None:
+    pytest.importorskip("lance", reason="needs the extra `scale`")
+    report = run("scale_answers.py", tmp_path, "--pictures", "20")
+    assert report["references"] == 1000
+    assert report["same_answer"] > 0.9
+    assert list(tmp_path.glob("*.lance*")) == []
