@@ -11,8 +11,9 @@ import pytest
 
 from kyara.errors import PictureError, PluginError
 from kyara.plugins.discover import open_encoder
-from kyara.scale.dataset import Ids
+from kyara.scale.dataset import Digests, Ids
 from kyara.scale.sources import packed, sources_at, unpacked
+from kyara.scale.spread import OnRay
 from kyara.scale.worker import Attempts, Job
 from tests.conftest import TINY_PY, draw
 
@@ -28,6 +29,11 @@ def test_code_that_the_user_did_not_name_never_runs(tiny_plugin: Path, tmp_path:
     with pytest.raises(PluginError, match="a worker has other models: tiny@1:"):
         job.open()
     assert not ran.exists()
+
+
+def test_no_ray_is_started_for_nothing(tiny_plugin: Path) -> None:
+    job = Job(str(tiny_plugin), "none", "cpu", Ids("tiny@1:", "whole", 48), 1 << 30)
+    assert list(OnRay(job).tables([], Digests())) == []
 
 
 def test_what_was_begun_and_never_ended_is_counted() -> None:

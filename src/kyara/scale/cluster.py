@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import secrets
 import shutil
 import socket
+import sys
 import tempfile
+import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, redirect_stdout
-from pathlib import Path
 from typing import Any
 
 from kyara.errors import KyaraError, one_line
@@ -25,6 +27,7 @@ _QUIET = {
     "RAY_BACKEND_LOG_LEVEL": "fatal",
 }
 _HINT = "start one: ray start --head; if it wants a token: RAY_AUTH_MODE=token"
+_LONG = 16
 _PATIENCE = 10.0
 """Seconds that a cluster may take to answer."""
 _STORE_BYTES = 200 << 20
@@ -49,9 +52,8 @@ def cluster(address: str | None, workers: int, shared: int) -> Iterator[Any]:
         os.environ.setdefault(name, value)  # read when it is imported
     ray = optional("ray", INSTALL)
     with ExitStack() as stack:
-        # It prints what became of workers, at length; what cannot be made good is raised.
-        nowhere = stack.enter_context(Path(os.devnull).open("w"))
-        stack.enter_context(redirect_stdout(nowhere))
+        stack.enter_context(redirect_stdout(_Dropped()))
+        stack.enter_context(warnings.catch_warnings(action="ignore"))  # for who writes programs
         where: dict[str, Any] = {"address": address}
         if address is None:
             where = {"address": "local", "num_cpus": workers + 1, "include_dashboard": False}
@@ -68,6 +70,19 @@ def cluster(address: str | None, workers: int, shared: int) -> Iterator[Any]:
         yield ray
 
 
+class _Dropped(io.TextIOBase):
+    """What Ray prints of what became of workers, at length: what cannot be made good is raised.
+
+    Its bars are drawn on stderr, but only where stdout is a terminal.
+    """
+
+    def isatty(self) -> bool:
+        return sys.stderr.isatty()
+
+    def write(self, text: str, /) -> int:
+        return len(text)
+
+
 def _alone() -> dict[str, str]:
     """What a Ray that is started here is told. Others are kept out: it listens on loopback (on
     Linux too, whatever the name says), to those who know a word that nobody else is told."""
@@ -82,10 +97,11 @@ def _alone() -> dict[str, str]:
 
 @contextmanager
 def _own_folder() -> Iterator[str]:
-    """Where a Ray that is started here keeps its sockets and logs. Names of sockets may be a
-    hundred bytes long, and the usual folder of a system's temporary files takes half of that."""
-    short = "/tmp" if os.path.isdir("/tmp") else None  # noqa: PTH112
-    folder = tempfile.mkdtemp(prefix="kyara-ray-", dir=short)
+    """Where a Ray that is started here keeps its sockets and logs. What a socket is called may be
+    a hundred bytes long, of which Ray wants most."""
+    usual = tempfile.gettempdir()
+    long = len(os.fsencode(usual)) > _LONG and os.path.isdir("/tmp")  # noqa: PTH112
+    folder = tempfile.mkdtemp(prefix="kyara-ray-", dir="/tmp" if long else usual)
     try:
         yield folder
     finally:

@@ -46,17 +46,19 @@ class OnRay:
             UsageError: there is no Ray.
             KyaraError: the plugin fails, or the cluster does, or cannot be reached.
         """
+        if not names:
+            return
         here = self.workers or worker_count()
         with cluster(self.address, here, known.sorted.nbytes) as ray, _saying(ray):
             data = optional("ray.data", INSTALL)
             context = data.DataContext.get_current()
-            context.enable_progress_bars = self.bars
+            context.enable_progress_bars = context.enable_rich_progress_bars = self.bars
+            context.use_ray_tqdm = False  # it would need tqdm
             context.raise_original_map_exception = True
             fitting = _fitting(ray, self.job)
             workers = self.workers or fitting
-            attempts = ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1)(
-                Attempts
-            ).remote()
+            lasting = ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1)
+            attempts = lasting(Attempts).remote()
             rows = self._listed(data, names, workers).map_batches(
                 Worker,
                 batch_size=None,
