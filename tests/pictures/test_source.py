@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from kyara.errors import PictureError, UsageError
+from kyara.pictures.archives import members_of
 from kyara.pictures.digest import digest_of_bytes, digest_of_file
 from kyara.pictures.source import (
     Data,
@@ -23,7 +24,6 @@ from kyara.pictures.source import (
     as_source,
     as_sources,
     frames_of,
-    members_of,
 )
 from kyara.pictures.state import FileState
 from tests.conftest import draw

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from kyara.errors import PictureError, UsageError
-from kyara.pictures.source import File, Remote, members_of
+from kyara.pictures.archives import members_of
+from kyara.pictures.source import File, Remote
 from kyara.pictures.urls import Url, is_url, place_of
 from tests.conftest import draw
 

@@ -82,7 +82,7 @@ def command(
     files elsewhere are named by their whole path. Nothing is ever overwritten.
     """
     from kyara.detect.finding import Scores, find_figures
-    from kyara.pictures.source import Member
+    from kyara.pictures.archives import Member
     from kyara.results.boxes import BoxTable, Crops, boxes_line
 
     finder = _detector(ModelOptions(detect=detect, device=device))

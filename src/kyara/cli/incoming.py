@@ -14,8 +14,9 @@ from typing import Any
 
 from kyara.errors import DataError, KyaraError, UsageError
 from kyara.files import is_folder
+from kyara.pictures.archives import is_archive, members_of
 from kyara.pictures.find import PassedOver, find_pictures
-from kyara.pictures.source import Source, is_archive, members_of
+from kyara.pictures.source import Source
 
 __all__ = ["STDIN", "Asked", "asked_for", "names_in"]
 

@@ -19,7 +19,8 @@ import numpy as np
 from kyara.errors import DataError
 from kyara.evaluate.dataset import index_archive
 from kyara.evaluate.tables import read_table
-from kyara.pictures.source import File, Member
+from kyara.pictures.archives import Member
+from kyara.pictures.source import File
 from kyara.results.boxes import DOUBTFUL
 from kyara.types import FloatArray
 

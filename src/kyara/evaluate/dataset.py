@@ -20,8 +20,9 @@ from pathlib import Path
 from kyara.errors import DataError, one_line
 from kyara.evaluate.tables import read_table
 from kyara.library.cast import folders_in
+from kyara.pictures.archives import Member
 from kyara.pictures.find import find_pictures
-from kyara.pictures.source import File, Member
+from kyara.pictures.source import File
 
 __all__ = ["Dataset", "LabelledPicture", "index_archive", "load_dataset", "load_datasets"]
 

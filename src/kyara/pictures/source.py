@@ -1,4 +1,4 @@
-"""Where pixels come from: a file, a member of an archive, a frame, or memory.
+"""Where pixels come from: a file, a frame, or memory; of archives, see `kyara.pictures.archives`.
 
 A `Source` has a name and can be read; what it held is its `Content`, which has a digest and can
 be decoded, more than once if more pixels are needed. Nothing is read before it is asked for.
@@ -7,9 +7,7 @@ be decoded, more than once if more pixels are needed. Nothing is read before it 
 from __future__ import annotations
 
 import os
-import tarfile
 import threading
-import zipfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -21,7 +19,6 @@ from numpy.typing import NDArray
 
 from kyara.errors import PictureError, UsageError, one_line, reason
 from kyara.pictures.digest import digest_of_bytes
-from kyara.pictures.find import is_picture_name
 from kyara.pictures.state import FileState
 from kyara.pictures.urls import Url
 
@@ -37,7 +34,7 @@ __all__ = [
     "File",
     "Frame",
     "InMemory",
-    "Member",
+    "NoFile",
     "PictureLike",
     "Pixels",
     "Remote",
@@ -45,8 +42,6 @@ __all__ = [
     "as_source",
     "as_sources",
     "frames_of",
-    "is_archive",
-    "members_of",
     "several",
 ]
 
@@ -175,7 +170,7 @@ class File:
         return Encoded(read_bytes(self.path), self.name)
 
 
-class _NoFile:
+class NoFile:
     """What has no file of its own: it is known by its digest, once it has been read."""
 
     def state(self) -> None:
@@ -184,7 +179,7 @@ class _NoFile:
 
 
 @dataclass(frozen=True)
-class Remote(_NoFile):
+class Remote(NoFile):
     """A picture file at a URL."""
 
     url: Url
@@ -212,7 +207,7 @@ class Remote(_NoFile):
 
 
 @dataclass(frozen=True)
-class Data(_NoFile):
+class Data(NoFile):
     """The bytes of a picture file, from memory."""
 
     data: bytes = field(repr=False)
@@ -224,7 +219,7 @@ class Data(_NoFile):
 
 
 @dataclass(frozen=True)
-class InMemory(_NoFile):
+class InMemory(NoFile):
     """A picture of Pillow's, of any mode; turned as its EXIF says."""
 
     image: Image.Image
@@ -243,62 +238,7 @@ class InMemory(_NoFile):
 
 
 @dataclass(frozen=True)
-class Member(_NoFile):
-    """A picture in an archive.
-
-    Attributes:
-        archive: a tar file, or the file of `zip`.
-        member: its name in the archive.
-        span: (offset, length) of its bytes in a tar file.
-        zip: the open archive, closed with the last of its members.
-    """
-
-    archive: Path | Url
-    member: str
-    span: tuple[int, int] = (0, 0)
-    zip: zipfile.ZipFile | None = field(default=None, repr=False, compare=False)
-
-    @property
-    def name(self) -> str:
-        """`archive.zip/member.png`."""
-        return f"{self.archive}/{self.member}"
-
-    def read(self) -> Encoded:
-        """See `Source`."""
-        try:
-            data = self._from_tar() if self.zip is None else self._from_zip(self.zip)
-        except OSError as error:
-            raise PictureError(f"cannot read it: {reason(error)}", where=self.name) from error
-        if not data:
-            raise PictureError("the file is empty", where=self.name)
-        return Encoded(data, self.name)
-
-    def _from_tar(self) -> bytes:
-        self._check(self.span[1])
-        if isinstance(self.archive, Url):
-            return self.archive.read(*self.span)
-        with self.archive.open("rb") as stream:
-            stream.seek(self.span[0])
-            return stream.read(self.span[1])
-
-    def _from_zip(self, archive: zipfile.ZipFile) -> bytes:
-        self._check(archive.getinfo(self.member).file_size)
-        try:
-            return archive.read(self.member)
-        except OSError:
-            raise
-        except Exception as error:  # zlib's, zipfile's, and RuntimeError where it is encrypted
-            raise PictureError(f"cannot unpack it: {one_line(error)}", where=self.name) from error
-
-    def _check(self, size: int) -> None:
-        from kyara.pictures.read import MAX_FILE_BYTES
-
-        if size > MAX_FILE_BYTES:
-            raise PictureError(f"the file is too long ({size >> 20} MiB)", where=self.name)
-
-
-@dataclass(frozen=True)
-class Frame(_NoFile):
+class Frame(NoFile):
     """One picture of an animation, the whole of it.
 
     Attributes:
@@ -363,45 +303,6 @@ def as_sources(pictures: Iterable[PictureLike]) -> list[Source]:
     return [as_source(picture, f"picture {n}") for n, picture in enumerate(pictures, start=1)]
 
 
-def is_archive(path: str | os.PathLike[str]) -> bool:
-    """Whether a file of this name is taken for an archive of pictures, where it is named."""
-    return os.path.splitext(os.fspath(path))[1].lower() in (".cbz", ".zip", ".cbt", ".tar")
-
-
-def members_of(archive: Path | Url) -> list[Source]:
-    """The pictures in a zip (also cbz) or tar file that is not compressed as a whole, by name.
-
-    Raises:
-        PictureError: it is neither, or cannot be read.
-    """
-    try:
-        return _in_zip(archive) if _is_zip(archive) else _in_tar(archive)
-    except OSError as error:
-        raise PictureError(f"cannot read it: {reason(error)}", where=str(archive)) from error
-    except (zipfile.BadZipFile, tarfile.TarError) as error:
-        what = "not a zip or an uncompressed tar file, or a broken one"
-        raise PictureError(what, where=str(archive)) from error
-
-
-def _is_zip(archive: Path | Url) -> bool:
-    with archive.open("rb") as stream:
-        return zipfile.is_zipfile(stream)
-
-
-def _in_zip(archive: Path | Url) -> list[Source]:
-    opened = zipfile.ZipFile(archive.open("rb") if isinstance(archive, Url) else archive)
-    infos = sorted(opened.infolist(), key=lambda info: info.filename)
-    names = [i.filename for i in infos if not i.is_dir() and _is_picture(i.filename)]
-    return [Member(archive, name, zip=opened) for name in names]
-
-
-def _in_tar(archive: Path | Url) -> list[Source]:
-    with archive.open("rb") as stream, tarfile.open(fileobj=stream, mode="r:") as tar:
-        found = [(m.name, m.offset_data, m.size) for m in tar if m.isfile()]
-    spans = sorted((name, (begin, size)) for name, begin, size in found if _is_picture(name))
-    return [Member(archive, name.removeprefix("./"), span) for name, span in spans]
-
-
 def frames_of(animation: Source) -> list[Source]:
     """Every picture of an animation; of a still picture, the one.
 
@@ -415,10 +316,6 @@ def frames_of(animation: Source) -> list[Source]:
         return [animation]
     count = count_frames(content.data, where=animation.name)
     return [animation] if count == 1 else [Frame(animation, number) for number in range(count)]
-
-
-def _is_picture(member: str) -> bool:
-    return is_picture_name(member.rpartition("/")[2])
 
 
 def _as_image(array: NDArray[np.uint8]) -> Image.Image:

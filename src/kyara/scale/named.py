@@ -6,8 +6,8 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from kyara.pictures.archives import is_archive
 from kyara.pictures.find import find_pictures, is_picture_name
-from kyara.pictures.source import is_archive
 from kyara.pictures.urls import Url, is_url, place_of
 
 __all__ = ["files_named"]

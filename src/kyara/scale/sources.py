@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import NoReturn
 
 from kyara.errors import PictureError
-from kyara.pictures.source import File, Member, Remote, Source, is_archive, members_of
+from kyara.pictures.archives import Member, is_archive, members_of
+from kyara.pictures.source import File, Remote, Source
 from kyara.pictures.urls import Url, is_url
 
 __all__ = ["Unreadable", "file_at", "packed", "sources_at", "threads_for", "unpacked"]

@@ -9,7 +9,7 @@ from typing import Any
 
 from kyara.errors import KyaraError, one_line
 from kyara.extras import optional
-from kyara.pictures.source import is_archive
+from kyara.pictures.archives import is_archive
 from kyara.runtime.workers import worker_count
 from kyara.scale.cluster import cluster
 from kyara.scale.dataset import INSTALL, Digests
