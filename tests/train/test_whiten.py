@@ -69,3 +69,15 @@ def test_greys_count_less_than_colours_and_the_border_less_than_the_middle() -> 
     blue, grey = (4 * 8 + 4) * 8 + 7, (4 * 8 + 4) * 8 + 4
     assert middle[blue] > middle[grey]
     assert middle[blue] > border[blue]
+
+
+def test_the_same_crops_give_the_same_projection_whatever_chance_did_before(labelled: Path) -> None:
+    crops, labels = load_crops(load_dataset(labelled), 100, InputSpec(size=32))
+    projections = []
+    for seed in (1, 2):
+        torch.manual_seed(0)
+        net = EmbeddingNet(ModelConfig(dimension=20)).eval()
+        torch.manual_seed(seed)
+        whiten(net, crops, labels, palette=True)
+        projections.append(net.projection.weight.detach().clone())
+    assert torch.equal(*projections)

@@ -14,7 +14,7 @@ from torchvision.transforms import v2
 from kyara.pictures.read import PAPER, flatten
 from kyara.train.config import AugmentConfig
 
-__all__ = ["Augmentation", "line_art", "recompressed"]
+__all__ = ["Augmentation", "drawn_in_lines", "line_art", "recompressed"]
 
 _CORNERS = ((0, 0), (1, 0), (1, 1), (0, 1))
 
@@ -68,7 +68,7 @@ class Augmentation:
     def _restyle(self, picture: Image.Image) -> Image.Image:
         config = self._config
         if _chance(config.line_art):
-            return _drawn_in_lines(picture)
+            return drawn_in_lines(picture)
         if _chance(config.colour):
             picture = self._colour(picture)
         if _chance(config.posterise):
@@ -165,8 +165,8 @@ def _contours(picture: Image.Image, reach: int, soft: float, gain: float) -> Ima
     return _inked(brightest - np.asarray(grey, dtype=np.float32), gain)
 
 
-def _drawn_in_lines(picture: Image.Image) -> Image.Image:
-    """As one of many hands, or programs, would."""
+def drawn_in_lines(picture: Image.Image) -> Image.Image:
+    """As one of many hands, or programs, would; which one is left to chance."""
     if _chance(0.5):
         return line_art(picture, _uniform(0.4, 0.9), _uniform(1.5, 3.0), _uniform(4.0, 9.0))
     return _contours(picture, _integer(1, 3) * 2 + 1, _uniform(0.0, 0.8), _uniform(1.0, 3.0))

@@ -12,21 +12,26 @@ from collections.abc import Callable
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from PIL import Image, ImageOps
 from torch import Tensor, nn
+from torchvision.transforms import v2
 
 from kyara.errors import UsageError
+from kyara.train.augment import drawn_in_lines
 from kyara.train.model import EmbeddingNet, Palette
 from kyara.types import PixelArray
 
 __all__ = ["whiten"]
 
-SHRINKAGE = 0.5
+SHRINKAGE = 1.0
 """Of the covariance towards a multiple of the identity, by its mean variance."""
 PALETTE_SHARE = 0.4
 """Deviation of the palette's part of the features, where the trunk's is 1."""
-GREY_EVERY = 10
-"""So many crops have a copy without colour beside them: a manga page shows whom the cover
-shows."""
+GREY_EVERY, TURNED_EVERY, LINES_EVERY = 10, 10, 10
+"""Of so many crops one has a copy beside it without colour, with other hues, in lines alone: a
+manga page, a repaint and a sketch show whom the cover shows."""
+TURN = 30
+"""Degrees of the colour circle that hues are turned by, at most."""
 
 
 def whiten(
@@ -48,8 +53,7 @@ def whiten(
     Raises:
         UsageError: there are fewer features than the embedding is to have numbers.
     """
-    crops = np.concatenate([crops, _grey(crops[::GREY_EVERY])])
-    labels = np.concatenate([labels, labels[::GREY_EVERY]])
+    crops, labels = _with_altered(crops, labels)
     parts = [_described(net.describe, crops)]
     if palette:
         net.palette = Palette()
@@ -102,10 +106,30 @@ def _main_directions(features: NDArray[np.float64], dimension: int) -> NDArray[n
     return np.asarray(vectors[:, ::-1][:, :dimension])
 
 
-def _grey(crops: PixelArray) -> PixelArray:
-    """Crops (n, size, size, 3) without colour (luma of ITU-R BT.601)."""
-    luma = (crops @ np.array([0.299, 0.587, 0.114])).round().astype(np.uint8)
-    return np.repeat(luma[..., None], 3, axis=-1)
+def _with_altered(
+    crops: PixelArray, labels: NDArray[np.intp]
+) -> tuple[PixelArray, NDArray[np.intp]]:
+    """Crops (n, size, size, 3) with their labels (n,), and altered copies of some."""
+    all_crops, all_labels = [crops], [labels]
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)  # the same crops give the same projection
+        for every, alter in ((GREY_EVERY, _grey), (TURNED_EVERY, _turned), (LINES_EVERY, _lines)):
+            all_crops.append(np.stack([alter(Image.fromarray(crop)) for crop in crops[::every]]))
+            all_labels.append(labels[::every])
+    return np.concatenate(all_crops), np.concatenate(all_labels)
+
+
+def _grey(crop: Image.Image) -> PixelArray:
+    return np.asarray(ImageOps.grayscale(crop).convert("RGB"))
+
+
+def _turned(crop: Image.Image) -> PixelArray:
+    turn = (2 * float(torch.rand(())) - 1) * TURN / 360
+    return np.asarray(v2.functional.adjust_hue(crop, turn))
+
+
+def _lines(crop: Image.Image) -> PixelArray:
+    return np.asarray(drawn_in_lines(crop))
 
 
 def _described(describe: Callable[[Tensor], Tensor], crops: PixelArray) -> NDArray[np.float64]:
