@@ -52,7 +52,8 @@ def test_the_matrix_finds_what_sorting_finds(
     np.testing.assert_allclose(
         scores[np.nonzero(there)[0], found.rows[there]], found.scores[there], atol=1e-6
     )
-    assert MatrixIndex.of(rows).search(asked, k).rows.tolist() == found.rows.tolist()
+    whole = MatrixIndex(lambda: [(np.arange(references), rows)])
+    assert whole.search(asked, k).rows.tolist() == found.rows.tolist()
 
 
 def test_recall_is_a_share() -> None:

@@ -73,11 +73,6 @@ class MatrixIndex:
     blocks: Blocks
     name: ClassVar[str] = "matrix"
 
-    @classmethod
-    def of(cls, embeddings: FloatArray) -> MatrixIndex:
-        """Over embeddings (n, d) in memory."""
-        return cls(lambda: ((np.arange(b, b + len(e)), e) for b, e in _cut(embeddings)))
-
     def search(self, probes: FloatArray, k: int) -> Nearest:
         """See `Index`."""
         found = Nearest.nothing(len(probes), k)
@@ -92,7 +87,3 @@ def recall(found: Indices, exact: Indices) -> float:
     pairs = zip(found.tolist(), exact.tolist(), strict=True)
     common = sum(len(set(some) & set(all_)) for some, all_ in pairs)
     return common / exact.size if exact.size else 1.0
-
-
-def _cut(embeddings: FloatArray, size: int = 16_384) -> Iterable[tuple[int, FloatArray]]:
-    return ((b, embeddings[b : b + size]) for b in range(0, len(embeddings), size))
