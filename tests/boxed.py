@@ -14,10 +14,13 @@ from kyara.results.boxes import DOUBTFUL
 HEADER = ["source", "file", "width", "height", "complete", "x0", "y0", "x1", "y1", "kind"]
 
 
-def write_boxed(folder: Path, *, together: bool = True, unsure: bool = False) -> Path:
+def write_boxed(
+    folder: Path, *, together: bool = True, unsure: bool = False, figures: bool = False
+) -> Path:
     """`boxes.csv`: `drawn` has four pictures of two heads, `crowd` one with an unnamed third,
-    `empty` one without any, `balloons` a decoy; if asked for, `unsure` one with a doubtful second.
-    The files lie in one tar, or in one of each source."""
+    `empty` one without any, `balloons` a decoy; if asked for, `unsure` one with a doubtful second,
+    `cut` two figures with alpha and green bodies. The files lie in one tar, or in one of each
+    source."""
     files = folder / "files"
     rows: list[list[object]] = []
     for number in range(4):
@@ -27,6 +30,8 @@ def write_boxed(folder: Path, *, together: bool = True, unsure: bool = False) ->
     if unsure:
         rows += _picture(files, "unsure", 0, [(10, 10, 40, 40), (60, 20, 90, 60)])
         rows[-1][-1] = DOUBTFUL
+    for number in range(2 if figures else 0):
+        rows.append(_figure(files, number))
     (files / "balloons").mkdir()
     Image.new("RGBA", (30, 20), (255, 255, 255, 200)).save(files / "balloons/0.png")
     rows.append(["balloons", "balloons/0.png", 30, 20, 1, "", "", "", "", DECOY])
@@ -53,6 +58,17 @@ def _picture(
     image.save(files / name)
     edges: list[tuple[object, ...]] = list(boxes) or [("",) * 4]
     return [[source, name, 100, 80, complete, *box, "head" if boxes else ""] for box in edges]
+
+
+def _figure(files: Path, number: int) -> list[object]:
+    (files / "cut").mkdir(parents=True, exist_ok=True)
+    image = Image.new("RGBA", (60, 120))
+    draw = ImageDraw.Draw(image)
+    draw.rectangle((20, 35, 40, 115), fill=(20, 200, 20, 255))
+    draw.ellipse((10, 5, 50, 45), fill=(200, 40 * number, 60, 255))
+    name = f"cut/{number}.png"
+    image.save(files / name)
+    return ["cut", name, 60, 120, 1, 10, 5, 50, 45, "head"]
 
 
 def _pack(archive: Path, root: Path, paths: list[Path]) -> None:

@@ -21,16 +21,16 @@ from tests.boxed import write_boxed  # noqa: E402
 pytestmark = pytest.mark.train
 
 EFFECTS = ("colour", "grey", "halftone", "line_art", "negative", "whole_grey", "blur", "jpeg")
-PLAIN = dict.fromkeys(("balloons", *EFFECTS), 0.0)
+PLAIN = dict.fromkeys(("figures", "balloons", *EFFECTS), 0.0)
 
 
 @pytest.fixture
 def scenes(tmp_path: Path) -> Callable[..., Scenes]:
-    pictures = load_boxes(write_boxed(tmp_path, unsure=True))
+    pictures = load_boxes(write_boxed(tmp_path, unsure=True, figures=True))
 
-    def make(*sources: str, **options: float) -> Scenes:
+    def make(*sources: str, cut_out: dict[str, float] | None = None, **options: float) -> Scenes:
         shares = dict.fromkeys(sources or ("drawn", "crowd", "empty"), 1.0)
-        return Scenes(Shelf(pictures, shares), SceneConfig(**options))
+        return Scenes(Shelf(pictures, shares, cut_out), SceneConfig(**options))
 
     return make
 
@@ -114,6 +114,55 @@ def test_decoys_are_laid_over_and_never_drawn(tmp_path: Path) -> None:
     assert shelf.has_decoys
     assert shelf.decoy(Random(0)).mode == "RGBA"
     assert "balloons" not in {shelf.draw(Random(seed)).source for seed in range(60)}
+
+
+def test_figures_are_laid_over_with_their_heads(scenes: Callable[..., Scenes]) -> None:
+    composed = scenes("empty", cut_out={"cut": 1.0}, **{**PLAIN, "figures": 1.0}, single=1.0)
+    hits, boxes, sizes = 0, 0, []
+    for seed in range(40):
+        scene = composed.compose(seed, 160)
+        pixels = np.asarray(scene.image).astype(int)
+        for left, top, right, bottom in scene.heads:
+            middle = pixels[int((top + bottom) / 2), int((left + right) / 2)]
+            boxes += 1
+            hits += abs(middle[0] - 200) < 30 and abs(middle[2] - 60) < 40
+            sizes.append((right - left) / 160)
+    assert boxes > 40
+    assert hits >= 0.85 * boxes  # but for those that the scene's edge or another figure cuts
+    assert min(sizes) < 0.15
+    assert max(sizes) > 0.3
+
+
+def test_a_head_behind_a_figure_is_none_or_doubtful(scenes: Callable[..., Scenes]) -> None:
+    way = {**PLAIN, "single": 1.0, "close_up": 0.0}
+    without = scenes("drawn", **way)
+    crowd = scenes("drawn", cut_out={"cut": 1.0}, **{**way, "figures": 1.0})
+    hidden = changed = 0
+    for seed in range(60):
+        alone, scene = without.compose(seed, 96), crowd.compose(seed, 96)
+        for head in alone.heads.tolist():
+            left, top, right, bottom = (round(edge) for edge in head)
+            before, after = (
+                np.asarray(one.image).astype(int)[top:bottom, left:right] for one in (alone, scene)
+            )
+            over = (np.abs(before - after).max(axis=2) > 60).mean()
+            if over > 0.5:
+                hidden += 1
+                assert head not in scene.heads.tolist()
+            changed += over > 0
+    assert hidden
+    assert changed > hidden
+
+
+def test_figures_are_not_drawn_as_pictures(tmp_path: Path) -> None:
+    shelf = Shelf(load_boxes(write_boxed(tmp_path, figures=True)), {}, {"cut": 1.0})
+    assert shelf.has_figures
+    picture, image = shelf.figure(Random(0))
+    assert picture.source == "cut"
+    assert image.mode == "RGBA"
+    assert "cut" not in {shelf.draw(Random(seed)).source for seed in range(60)}
+    with pytest.raises(UsageError, match="no figures of elsewhere"):
+        Shelf(load_boxes(tmp_path / "boxes.csv"), {}, {"elsewhere": 1.0})
 
 
 def test_sources_are_drawn_by_their_shares(tmp_path: Path) -> None:

@@ -50,8 +50,10 @@ class BatchShape(_Section, kw_only=True, frozen=True, forbid_unknown_fields=True
 
 class DetectDataConfig(_Section, kw_only=True, frozen=True, forbid_unknown_fields=True):
     """`[data]`: `shares` says how often each source is drawn, in any unit; a source that it
-    does not name is not used. Empty: as often as it has pictures."""
+    does not name is not used. Empty: as often as it has pictures. `figures` says the same of
+    sources whose pictures are one figure each, cut out (with alpha), to lay over scenes."""
 
+    figures: dict[str, Annotated[float, msgspec.Meta(gt=0)]] = {}
     shares: dict[str, Annotated[float, msgspec.Meta(gt=0)]] = {}
     workers: Annotated[int, msgspec.Meta(ge=0)] = 1
 
@@ -80,6 +82,7 @@ class SceneConfig(_Section, kw_only=True, frozen=True, forbid_unknown_fields=Tru
         single, mosaic: one picture, or many small whole ones in rows; otherwise a page of
             panels.
         close_up: a panel shows one head that fills it.
+        figures: cut-out figures lie over it, one to six; only with `[data.figures]`.
         balloons: speech balloons lie over it; also letters, a third as often.
         colour, grey, halftone, line_art, negative: of a panel.
         whole_grey, blur, jpeg: of the whole.
@@ -88,6 +91,7 @@ class SceneConfig(_Section, kw_only=True, frozen=True, forbid_unknown_fields=Tru
     single: Fraction = 0.4
     mosaic: Fraction = 0.12
     close_up: Fraction = 0.1
+    figures: Fraction = 0.3
     balloons: Fraction = 0.45
     colour: Fraction = 0.45
     grey: Fraction = 0.2

@@ -76,7 +76,9 @@ class SceneBatches(Sampler[list[SceneDraw]]):
 
 class _SceneSet(TorchDataset[tuple[Tensor, Truth]]):
     def __init__(self, pictures: Sequence[BoxedPicture], config: DetectConfig) -> None:
-        self._scenes = Scenes(Shelf(pictures, config.data.shares), config.scenes)
+        self._scenes = Scenes(
+            Shelf(pictures, config.data.shares, config.data.figures), config.scenes
+        )
 
     def __getitem__(self, draw: SceneDraw) -> tuple[Tensor, Truth]:
         scene = self._scenes.compose(draw.seed, draw.size)

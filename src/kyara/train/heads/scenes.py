@@ -1,4 +1,5 @@
-"""Training pictures, composed: single pictures, pages of panels, mosaics, balloons over them.
+"""Training pictures, composed: single pictures, pages of panels, mosaics, with figures that are cut
+out and balloons laid over them.
 
 Everything is a function of a seed. All is Pillow's: cutting a window out of a picture and scaling
 it is one call, and little else takes time.
@@ -30,6 +31,9 @@ _SMALLEST_PANEL = 24
 _STILL_A_HEAD, _NOT_THERE = 0.45, 0.08
 _SMALLEST_HEAD = 6.0
 _COVERED = 0.25
+# The head of a figure that is cut out, in parts of the scene's side; and the figure at most.
+_HEAD_OF_FIGURE = (0.05, 0.4)
+_LARGEST_FIGURE = 4
 _LETTERS = "ABCDEFGHIKLMNOPRSTUVWabcdefgilmnoprstu !?"
 _COLOURS = ((255, 255, 255), (114, 114, 114), (0, 0, 0))
 
@@ -58,6 +62,9 @@ class Scenes:
         one = pick < config.single
         areas = [(0, 0, size, size)] if one else _rows(random, size, mosaic=mosaic)
         heads, ignored = self._fill(canvas, areas, random, mosaic=mosaic)
+        if self._shelf.has_figures and chance(random, config.figures):
+            for _ in range(random.choice((1, 1, 2, 2, 3, 4, 6))):
+                heads, ignored = self._lay_figure(canvas, heads, ignored, random)
         if self._shelf.has_decoys and chance(random, config.balloons):
             self._lay_balloons(canvas, heads, random)
         if chance(random, config.balloons / 3):
@@ -112,8 +119,7 @@ class Scenes:
         boxes, doubtful = boxes + corner, picture.doubtful * stretch + corner
         if chance(random, 0.5):
             panel = panel.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-            for part in (boxes, doubtful):
-                part[:, [0, 2]] = size[0] - part[:, [2, 0]]
+            boxes, doubtful = (_mirrored(part, size[0]) for part in (boxes, doubtful))
         return restyled(panel, random, self._config), boxes, doubtful, picture.complete
 
     def _window(
@@ -145,6 +151,39 @@ class Scenes:
         part = image.resize(shape, Image.Resampling.BILINEAR, box=box)
         panel.paste(part, (begin[0], begin[1]))
         return panel
+
+    def _lay_figure(
+        self,
+        canvas: Image.Image,
+        heads: list[list[float]],
+        ignored: list[list[float]],
+        random: Random,
+    ) -> tuple[list[list[float]], list[list[float]]]:
+        """Lay a figure that is cut out over the scene; gives what heads there are then."""
+        picture, image = self._shelf.figure(random)
+        boxes, doubtful = picture.boxes, picture.doubtful
+        if chance(random, 0.5):
+            image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+            boxes, doubtful = (_mirrored(part, image.width) for part in (boxes, doubtful))
+        wanted = canvas.width * _log_uniform(random, *_HEAD_OF_FIGURE)
+        factor = wanted / float((boxes[0, 2:] - boxes[0, :2]).max())
+        size = round(image.width * factor), round(image.height * factor)
+        if min(size) < _SMALLEST_PANEL or max(size) > _LARGEST_FIGURE * canvas.width:
+            return heads, ignored
+        image = image.resize(size, Image.Resampling.BILINEAR)
+        middle = (boxes[0, :2] + boxes[0, 2:]) / 2 * factor
+        place = [round(random.uniform(0, canvas.width) - float(at)) for at in middle]
+        alpha = image.getchannel("A")
+        panel = restyled(image.convert("RGB"), random, self._config)
+        canvas.paste(panel, (place[0], place[1]), alpha)
+        heads, ignored = _hidden(alpha, (place[0], place[1]), heads, ignored)
+        seen = (0, 0, canvas.width, canvas.height)
+        corner = _array(*place, *place)
+        for box in boxes * factor + corner:
+            _sort_out(box, seen, heads, ignored)
+        for box in doubtful * factor + corner:
+            _sort_out(box, seen, ignored, ignored)
+        return heads, ignored
 
     def _lay_balloons(self, canvas: Image.Image, heads: list[list[float]], random: Random) -> None:
         for _ in range(random.choice((1, 1, 2, 3, 4, 6))):
@@ -256,6 +295,39 @@ def _sort_out(
         return
     clear = seen > _STILL_A_HEAD and min(right - left, bottom - top) >= _SMALLEST_HEAD
     (heads if clear else ignored).append([left, top, right, bottom])
+
+
+def _mirrored(boxes: FloatArray, width: int) -> FloatArray:
+    """Boxes of the mirrored picture."""
+    turned = boxes.copy()
+    turned[:, [0, 2]] = width - boxes[:, [2, 0]]
+    return turned
+
+
+def _hidden(
+    alpha: Image.Image,
+    place: tuple[int, int],
+    heads: list[list[float]],
+    ignored: list[list[float]],
+) -> tuple[list[list[float]], list[list[float]]]:
+    """Heads, and what counts neither way, when something of that alpha lies over them.
+
+    A head that is hidden for the greater part is not there; of one that is half hidden nobody
+    can say.
+    """
+    opaque = np.asarray(alpha) > 127
+    kept: list[list[float]] = []
+    unclear: list[list[float]] = []
+    for boxes, into in ((heads, kept), (ignored, unclear)):
+        for box in boxes:
+            left, top, right, bottom = (round(v) - place[i % 2] for i, v in enumerate(box))
+            over = opaque[max(0, top) : max(0, bottom), max(0, left) : max(0, right)]
+            share = float(over.sum()) / max(1, (right - left) * (bottom - top))
+            if share <= _COVERED:
+                into.append(box)
+            elif share < 1 - _NOT_THERE:
+                unclear.append(box)
+    return kept, unclear
 
 
 def _free_place(
