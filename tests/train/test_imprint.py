@@ -67,7 +67,7 @@ def test_a_run_that_begins_from_another_is_imprinted(
     train(config, dataset, tmp_path / "first", until=2)
     optimiser = msgspec.structs.replace(config.optimiser, imprint=True, learning_rate=1e-12)
     config = msgspec.structs.replace(config, optimiser=optimiser)
-    train(config, dataset, tmp_path / "second", begin_from=tmp_path / "first", until=1)
+    train(config, dataset, tmp_path / "second", begin_from=[tmp_path / "first"], until=1)
     net, _ = load_trained(tmp_path / "first")
     weights = checkpoint_of(tmp_path / "second")["loss"]["parts.0.W"].T.numpy()
     means = [mean_embedding(net, dataset, identity) for identity in sorted(dataset.by_identity)]

@@ -103,7 +103,7 @@ def test_a_folder_of_another_run_is_refused(
 def test_a_run_begins_from_another(labelled: Path, config_file: Path, tmp_path: Path) -> None:
     dataset, config = load_dataset(labelled), load_config(config_file)
     train(config, dataset, tmp_path / "first")
-    train(config, dataset, tmp_path / "second", begin_from=tmp_path / "first", until=1)
+    train(config, dataset, tmp_path / "second", begin_from=[tmp_path / "first"], until=1)
     train(config, dataset, tmp_path / "fresh", until=1)
     first, second, fresh = (weights_of(tmp_path / n) for n in ("first", "second", "fresh"))
     name = "trunk.conv1.weight"
@@ -111,6 +111,45 @@ def test_a_run_begins_from_another(labelled: Path, config_file: Path, tmp_path: 
     assert near < 0.5 * (fresh[name] - first[name]).abs().max()
     record = json.loads((tmp_path / "second" / "run.json").read_text())
     assert record["begun_from"] == "first"
+
+
+def test_a_run_begins_from_the_mean_of_others(
+    labelled: Path, config_file: Path, tmp_path: Path
+) -> None:
+    dataset, config = load_dataset(labelled), load_config(config_file)
+    text = config_file.read_text()
+    config_file.write_text(text.replace("seed = 7", "seed = 8"))
+    train(config, dataset, tmp_path / "one", until=2)
+    train(load_config(config_file), dataset, tmp_path / "other", until=2)
+    both = [tmp_path / "one", tmp_path / "other"]
+    # Steps at no rate: what the run begins with is what it ends with.
+    config_file.write_text(text.replace("[optimiser]", "[optimiser]\nlearning_rate = 1e-30"))
+    train(load_config(config_file), dataset, tmp_path / "mean", begin_from=both, until=1)
+    one, other, mean = (weights_of(tmp_path / n) for n in ("one", "other", "mean"))
+    name = "trunk.conv1.weight"
+    assert not torch.equal(one[name], other[name])
+    assert torch.allclose(mean[name], (one[name] + other[name]) / 2, atol=1e-6)
+    record = json.loads((tmp_path / "mean" / "run.json").read_text())
+    assert record["begun_from"] == "one + other"
+    (tmp_path / "plugin").mkdir()
+    (tmp_path / "plugin" / "plugin.toml").touch()
+    with pytest.raises(UsageError, match="no mean"):
+        train(config, dataset, tmp_path / "bad", begin_from=[*both, tmp_path / "plugin"])
+
+
+def test_branches_are_left_out_in_training_only() -> None:
+    net = EmbeddingNet(ModelConfig(trunk="efficientnet_lite0", dimension=8, drop_path=0.9))
+    pixels = torch.rand(4, 3, 64, 64) * 255
+    net.eval()
+    with torch.no_grad():
+        assert torch.equal(net(pixels), net(pixels))
+        net.train()
+        for module in net.modules():
+            if isinstance(module, torch.nn.BatchNorm2d):
+                module.eval()
+        assert not torch.equal(net(pixels), net(pixels))
+    with pytest.raises(UsageError, match="drop_path"):
+        EmbeddingNet(ModelConfig(trunk="resnet18", drop_path=0.1))
 
 
 def test_a_student_learns_what_its_teacher_says(

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 EXAMPLE = """
 \b
 Examples:
-    kyara train configs/res18_single.toml --data train.csv --out runs/first
+    kyara train configs/res18_single-first.toml --data train.csv --out runs/first
     kyara export runs/first --out my-plugin --data train.csv
 
 \b
@@ -58,8 +58,10 @@ Ctrl-C at any time; the same command goes on from the last checkpoint.
     "--init",
     "begin_from",
     metavar="RUN-OR-PLUGIN",
+    multiple=True,
     type=click.Path(path_type=Path),
-    help="Begin with the weights of another run, or of a plugin that `kyara export` made.",
+    help="Begin with the weights of another run, or of a plugin that `kyara export` made; of "
+    "an encoder's runs several may be given: the mean of their weights.",
 )
 @click.option(
     "--until",
@@ -74,7 +76,7 @@ def command(
     folder: Path,
     device: str,
     threads: int | None,
-    begin_from: Path | None,
+    begin_from: tuple[Path, ...],
     until: int | None,
     as_json: bool,
 ) -> None:
@@ -106,7 +108,7 @@ def command(
 
 
 def _begin_encoder(
-    config: Path, data: tuple[Path, ...], folder: Path, begin_from: Path | None
+    config: Path, data: tuple[Path, ...], folder: Path, begin_from: tuple[Path, ...]
 ) -> tuple[Callable[..., object], int]:
     """What trains, and for how many steps."""
     from kyara.evaluate.dataset import load_datasets
@@ -120,18 +122,25 @@ def _begin_encoder(
 
 
 def _begin_detector(
-    config: Path, data: tuple[Path, ...], folder: Path, begin_from: Path | None
+    config: Path, data: tuple[Path, ...], folder: Path, begin_from: tuple[Path, ...]
 ) -> tuple[Callable[..., object], int]:
     """What trains, and for how many steps."""
     from kyara.evaluate.boxes import load_boxes
     from kyara.train.heads.config import load_detect_config
     from kyara.train.heads.loop import train_detector
 
+    if len(begin_from) > 1:
+        raise click.UsageError("a detector begins with one run: give --init once")
     settings = load_detect_config(config)
     pictures = [picture for path in data for picture in load_boxes(path)]
     _say(f"{len(pictures)} pictures with {sum(len(p.boxes) for p in pictures)} heads")
     run = partial(
-        train_detector, settings, pictures, folder, beside=config.parent, begin_from=begin_from
+        train_detector,
+        settings,
+        pictures,
+        folder,
+        beside=config.parent,
+        begin_from=begin_from[0] if begin_from else None,
     )
     return run, settings.steps
 

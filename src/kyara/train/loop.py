@@ -34,6 +34,7 @@ from kyara.train.run import (
     data_in_words,
     learning_rate,
     load_parts,
+    mean_of,
     parameters,
     save_parts,
     update_average,
@@ -138,24 +139,32 @@ class _Run:
     def load(self, path: Path) -> None:
         self.step = load_parts(path, self._parts(), self.config, self.device)
 
-    def begin_from(self, folder: Path, dataset: Dataset) -> None:
-        """Take over another run's averaged network and weights of the losses, or the trunk of
-        a plugin."""
-        if (folder / MANIFEST).is_file():
+    def begin_from(self, folders: Sequence[Path], dataset: Dataset) -> None:
+        """Take over another run's averaged network and weights of the losses, or the mean of
+        several runs', or the trunk of a plugin."""
+        plugins = [folder for folder in folders if (folder / MANIFEST).is_file()]
+        if plugins and len(folders) > 1:
+            what = "a plugin has no mean with others: give runs, or this plugin alone"
+            raise UsageError(what, where=plugins[0])
+        if plugins:
             spec = InputSpec(size=self.config.size_at(0))
             crops, _ = load_crops(dataset, _REVIVING_PICTURES, spec)
-            revive(self.objective.net, folder, crops)
+            revive(self.objective.net, plugins[0], crops)
             self.average.load_state_dict(self.objective.net.state_dict())
             return
-        state = checkpoint_of(folder)
-        try:
-            self.objective.net.load_state_dict(state["average"])
-            self.average.load_state_dict(state["average"])
-            self.objective.loss.load_state_dict(state["loss"])
-            self._take_over_head(state["head"])
-        except RuntimeError as error:
-            what = "that run has another model, losses or characters"
-            raise UsageError(what, where=folder) from error
+        states = [checkpoint_of(folder) for folder in folders]
+        for folder, state in zip(folders, states, strict=True):
+            try:
+                self.objective.net.load_state_dict(state["average"])
+                self.objective.loss.load_state_dict(state["loss"])
+            except RuntimeError as error:
+                what = "that run has another model, losses or characters"
+                raise UsageError(what, where=folder) from error
+        average = mean_of([state["average"] for state in states])
+        self.objective.net.load_state_dict(average)
+        self.average.load_state_dict(average)
+        self.objective.loss.load_state_dict(mean_of([state["loss"] for state in states]))
+        self._take_over_head(states[-1]["head"])
 
     def _take_over_head(self, head: dict[str, Tensor]) -> None:
         """What answers the teacher, if that run's teachers said as much as this one's."""
@@ -169,7 +178,7 @@ def train(
     dataset: Dataset,
     folder: Path,
     *,
-    begin_from: Path | None = None,
+    begin_from: Sequence[Path] = (),
     device: str = "cpu",
     until: int | None = None,
     on_record: Callable[[StepRecord], None] = lambda _record: None,
@@ -184,7 +193,8 @@ def train(
     Under `torchrun` each process takes its part of every batch; the first one writes.
 
     Args:
-        begin_from: another run's folder, or a plugin's, whose weights a new run starts from.
+        begin_from: another run's folder, or a plugin's, whose weights a new run starts from; of
+            several runs the mean of their weights (model soups, Wortsman et al. 2022).
         device: a torch device name.
         until: stop before this step, as an interruption would.
 
@@ -198,13 +208,14 @@ def train(
         checkpoint = folder / CHECKPOINT
         if checkpoint.exists():
             run.load(checkpoint)
-        elif begin_from is not None:
+        elif begin_from:
             run.begin_from(begin_from, dataset)
             if config.optimiser.imprint:
                 imprint(run.objective.loss, run.objective.net, dataset, config.size_at(0))
         if first:
             folder.mkdir(parents=True, exist_ok=True)
-            write_record(folder, config, _data(dataset), begin_from.name if begin_from else None)
+            begun = " + ".join(other.name for other in begin_from) or None
+            write_record(folder, config, _data(dataset), begun)
         log = Log(folder, on_record, record_every) if first else None
         last = config.steps if until is None else min(until, config.steps)
         for pixels, labels, indices in _loader(config, dataset, run.step, rank, count):

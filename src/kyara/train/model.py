@@ -125,10 +125,12 @@ class EmbeddingNet(nn.Module):
 def _make_trunk(config: ModelConfig) -> tuple[nn.Module, int]:
     """From normalised pixels to pooled features, and how many these are."""
     if config.trunk == "efficientnet_lite0":
-        trunk = imagenet_network(weights=config.pretrained)
+        trunk = imagenet_network(weights=config.pretrained, drop_path=config.drop_path)
         return trunk, trunk.num_features
     if config.pretrained:
         raise UsageError(f"there are no pretrained weights for {config.trunk}")
+    if config.drop_path:
+        raise UsageError(f"`drop_path` is for efficientnet_lite0, not for {config.trunk}")
     trunk = getattr(models, config.trunk)(weights=None)
     features = trunk.fc.in_features
     trunk.fc = nn.Identity()

@@ -7,14 +7,14 @@ import json
 import math
 import platform
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from kyara.errors import UsageError
 from kyara.files import replaced, writing
@@ -27,6 +27,7 @@ __all__ = [
     "checkpoint_of",
     "learning_rate",
     "load_parts",
+    "mean_of",
     "parameters",
     "record_of",
     "save_parts",
@@ -155,6 +156,18 @@ def checkpoint_of(folder: Path) -> dict[str, Any]:
         raise UsageError("no checkpoint is in this run folder", where=folder)
     state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     return state
+
+
+def mean_of(states: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
+    """The mean of state dictionaries of equal keys and shapes; what is no fraction (a count of
+    batches) is the last one's."""
+    last = states[-1]
+    return {
+        key: torch.stack([state[key] for state in states]).mean(0)
+        if value.is_floating_point()
+        else value
+        for key, value in last.items()
+    }
 
 
 def record_of(folder: Path) -> dict[str, Any]:
