@@ -67,6 +67,16 @@ def test_batches_are_a_function_of_seed_and_step(config_file: Path) -> None:
         assert len(batch) == shapes[size]
 
 
+def test_the_record_names_what_is_drawn(tmp_path: Path, config_file: Path) -> None:
+    text = TINY.replace("empty = 1.0 }", "empty = 1.0 }\nfigures = { cut = 1.0 }")
+    config_file.write_text(text.replace("crowd = 1.0, ", ""), encoding="utf-8")
+    pictures = load_boxes(write_boxed(tmp_path, unsure=True, figures=True))
+    train_detector(load_detect_config(config_file), pictures, tmp_path / "run", until=1)
+    # `crowd` and `unsure` are in the data, and the config does not name them.
+    expected = "8 pictures with 10 heads: balloons 1, cut 2, drawn 4, empty 1"
+    assert trained_on(tmp_path / "run") == expected
+
+
 def test_an_interrupted_run_ends_with_the_same_weights(tmp_path: Path, config_file: Path) -> None:
     config, pictures = load_detect_config(config_file), load_boxes(write_boxed(tmp_path))
     train_detector(config, pictures, tmp_path / "straight")

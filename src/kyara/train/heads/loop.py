@@ -18,7 +18,7 @@ from torch.utils.data import Dataset as TorchDataset
 
 from kyara.errors import UsageError
 from kyara.evaluate.boxes import BoxedPicture, by_source, digest_of
-from kyara.train.heads.config import DetectConfig
+from kyara.train.heads.config import DetectConfig, DetectDataConfig
 from kyara.train.heads.network import HeadNet, cells
 from kyara.train.heads.scenes import Scenes
 from kyara.train.heads.shelf import Shelf
@@ -181,7 +181,7 @@ def train_detector(
     batches = _loader(config, pictures, run.step)
     folder.mkdir(parents=True, exist_ok=True)
     begun_from = begin_from.name if begin_from else config.model.weights or None
-    write_record(folder, config, _data(pictures), begun_from)
+    write_record(folder, config, _data(pictures, config.data), begun_from)
     log = Log(folder, on_record, record_every)
     run.net.train()
     for pixels, truths in batches:
@@ -246,7 +246,10 @@ def trained_on(folder: Path) -> str:
     return data_in_words(folder, "{pictures} pictures with {heads} heads")
 
 
-def _data(pictures: Sequence[BoxedPicture]) -> dict[str, object]:
+def _data(everything: Sequence[BoxedPicture], config: DetectDataConfig) -> dict[str, object]:
+    """What of the pictures is ever drawn."""
+    named = {*config.shares, *config.figures}
+    pictures = [one for one in everything if one.decoy or not config.shares or one.source in named]
     return {
         "digest": digest_of(pictures),
         "pictures": len(pictures),
