@@ -7,7 +7,9 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable
+from copy import deepcopy
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 import numpy as np
@@ -22,8 +24,9 @@ from kyara.evaluate.dataset import Dataset, load_dataset  # noqa: E402
 from kyara.plugins.discover import open_encoder  # noqa: E402
 from kyara.train.augment import Augmentation  # noqa: E402
 from kyara.train.config import AugmentConfig, ModelConfig, TrainConfig, load_config  # noqa: E402
+from kyara.train.look import Look  # noqa: E402
 from kyara.train.loop import load_trained, train  # noqa: E402
-from kyara.train.model import EmbeddingNet  # noqa: E402
+from kyara.train.model import EmbeddingNet, MixStyle  # noqa: E402
 from kyara.train.sampler import BalancedBatches  # noqa: E402
 from tests.conftest import Ran  # noqa: E402
 
@@ -63,6 +66,8 @@ def test_views_depend_on_their_seed_alone() -> None:
 def test_an_interrupted_run_ends_with_the_same_weights(
     labelled: Path, config_file: Path, tmp_path: Path
 ) -> None:
+    # Styles are mixed by chance in a step itself, beside the chance of views and batches.
+    config_file.write_text(config_file.read_text().replace("[model]", "[model]\nmix_style = 0.5"))
     dataset, config = load_dataset(labelled), load_config(config_file)
     train(config, dataset, tmp_path / "straight")
     train(config, dataset, tmp_path / "stopped", until=3)
@@ -150,6 +155,37 @@ def test_branches_are_left_out_in_training_only() -> None:
         assert not torch.equal(net(pixels), net(pixels))
     with pytest.raises(UsageError, match="drop_path"):
         EmbeddingNet(ModelConfig(trunk="resnet18", drop_path=0.1))
+
+
+@pytest.mark.parametrize("trunk", ["resnet18", "efficientnet_lite0"])
+def test_style_is_mixed_in_training_only(
+    trunk: Literal["resnet18", "efficientnet_lite0"],
+) -> None:
+    net = EmbeddingNet(ModelConfig(trunk=trunk, dimension=8, mix_style=1.0)).eval()
+    pixels = torch.rand(4, 3, 64, 64) * 255 * torch.rand(4, 3, 1, 1)
+    with torch.no_grad():
+        alone = torch.cat([net(one[None]) for one in pixels])
+        assert torch.allclose(net(pixels), alone, atol=1e-5)
+        net.mix_style.train()
+        assert not torch.allclose(net(pixels), alone, atol=1e-3)
+        # A copy is told for itself: the average beside a run does not mix.
+        assert torch.allclose(deepcopy(net).eval()(pixels), alone, atol=1e-5)
+        assert not torch.allclose(net(pixels), alone, atol=1e-3)
+
+
+def test_mixed_styles_are_those_of_the_batch() -> None:
+    maps = torch.randn(6, 5, 8, 8) * torch.rand(6, 5, 1, 1) + torch.randn(6, 5, 1, 1)
+    mixed = MixStyle(1.0)(maps)
+    means, before = mixed.mean((2, 3)), maps.mean((2, 3))
+    assert not torch.allclose(means, before, atol=1e-3)
+    assert (means <= before.amax(0) + 1e-5).all()
+    assert (means >= before.amin(0) - 1e-5).all()
+
+    def shape(x: torch.Tensor) -> torch.Tensor:
+        return (x - x.mean((2, 3), keepdim=True)) / x.std((2, 3), keepdim=True)
+
+    assert torch.allclose(shape(mixed), shape(maps), atol=1e-3), "what is drawn stays"
+    assert torch.equal(MixStyle(0.0)(maps), maps)
 
 
 def test_a_student_learns_what_its_teacher_says(
@@ -299,7 +335,17 @@ def test_a_mirrored_export_says_the_same_of_a_mirror_image(
     config = load_config(config_file)
     train(config, load_dataset(labelled), tmp_path / "run", until=2)
     plugin = tmp_path / "plugin"
-    ways = ("--mirror", "--whiten", "--dimension", "12", "--data", labelled)
+    ways = (
+        "--look",
+        "48",
+        "--look",
+        "48:mirrored",
+        "--whiten",
+        "--dimension",
+        "12",
+        "--data",
+        labelled,
+    )
     exported = kyara("export", tmp_path / "run", "--out", plugin, *ways)
     assert exported.code == 0, exported.err
     encoder = open_encoder(str(plugin))
@@ -309,3 +355,27 @@ def test_a_mirrored_export_says_the_same_of_a_mirror_image(
     assert rows.shape == (5, encoder.dimension) == (5, 12)
     np.testing.assert_allclose(rows, encoder.encode(mirrored), atol=1e-4)
     assert not np.allclose(rows[0], rows[1], atol=1e-2)
+
+
+def test_an_export_that_looks_twice_gives_the_mean_of_both(
+    labelled: Path, config_file: Path, tmp_path: Path, kyara: Callable[..., Ran]
+) -> None:
+    net = train(load_config(config_file), load_dataset(labelled), tmp_path / "run", until=2)
+    plugin = tmp_path / "plugin"
+    ways = ("--look", "64", "--look", "48:mirrored")
+    exported = kyara("export", tmp_path / "run", "--out", plugin, *ways)
+    assert exported.code == 0, exported.err
+    encoder = open_encoder(str(plugin))
+    assert encoder.input.size == 64
+    crops = np.random.default_rng(0).integers(0, 256, (3, 64, 64, 3), dtype=np.uint8)
+    pixels = torch.from_numpy(crops).permute(0, 3, 1, 2).float()
+    small = torch.nn.functional.interpolate(pixels, (48, 48), mode="bilinear").flip(3)
+    with torch.no_grad():
+        expected = net.project((net.describe(pixels) + net.describe(small)) / 2)
+    np.testing.assert_allclose(encoder.encode(crops), expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("text", ["", "x", "16", "112:turned", "-112"])
+def test_what_is_no_look(text: str) -> None:
+    with pytest.raises(UsageError, match="is no look"):
+        Look.parse(text)

@@ -15,6 +15,7 @@ from kyara.extras import require_extra
 
 if TYPE_CHECKING:
     from kyara.manifest import PluginSpec
+    from kyara.train.look import Look
 
 EXAMPLE = """
 \b
@@ -44,8 +45,8 @@ WHITENING_PICTURES = 12_000
 @click.option(
     "--size",
     type=click.IntRange(32, 2048),
-    help="Side of a crop in pixels; default: that of the end of the training. Of a detector the "
-    "longer side of a picture; default: 640.",
+    help="Side of a crop in pixels; default: the largest --look, or that of the end of the "
+    "training. Of a detector the longer side of a picture; default: 640.",
 )
 @click.option(
     "--int8",
@@ -75,9 +76,12 @@ WHITENING_PICTURES = 12_000
     help="With --whiten: of an embedding; default: that of the training.",
 )
 @click.option(
-    "--mirror",
-    is_flag=True,
-    help="Look at each crop and its mirror image: better answers, twice the time.",
+    "--look",
+    "looks",
+    multiple=True,
+    metavar="SIZE[:mirrored]",
+    help="Look at each crop at this size, or so at its mirror image. May be given repeatedly: "
+    "the mean counts, which gives better answers and takes the time of all.",
 )
 @click.option(
     "--data",
@@ -100,7 +104,7 @@ def command(
     whiten: bool,
     palette: bool,
     dimension: int | None,
-    mirror: bool,
+    looks: tuple[str, ...],
     data: tuple[Path, ...],
     as_json: bool,
 ) -> None:
@@ -112,6 +116,7 @@ def command(
     require_extra("train")
     from kyara.errors import UsageError
     from kyara.manifest import PluginSpec
+    from kyara.train.look import Look
     from kyara.train.run import record_of
 
     if out.exists():
@@ -126,7 +131,7 @@ def command(
     )
     cosine = None
     if task == "detect":
-        if int8 or whiten or palette or dimension or mirror or data:
+        if int8 or whiten or palette or dimension or looks or data:
             raise click.UsageError("a detector goes with --size and --half only")
         _export_detector(run, out, plugin, size or DETECTOR_SIZE, half)
     else:
@@ -136,7 +141,7 @@ def command(
             raise click.UsageError("--int8 and --half exclude each other")
         if (palette or dimension) and not whiten:
             raise click.UsageError("--palette and --dimension need --whiten")
-        ways = _Ways(size, int8, half, whiten, palette, dimension, mirror)
+        ways = _Ways(size, int8, half, whiten, palette, dimension, tuple(map(Look.parse, looks)))
         cosine = _export_encoder(run, out, plugin, ways, data)
     size_in_bytes = (out / WEIGHTS).stat().st_size
     summary = {
@@ -162,7 +167,7 @@ class _Ways:
     whiten: bool
     palette: bool
     dimension: int | None
-    mirror: bool
+    looks: tuple[Look, ...]
 
 
 def _export_encoder(
@@ -177,9 +182,11 @@ def _export_encoder(
     from kyara.train.whiten import whiten as fit_projection
 
     net, config = load_trained(run)
-    spec = InputSpec(size=ways.size or config.sizes[-1].size, dtype="uint8", layout="NHWC")
+    largest = max((look.size or 0 for look in ways.looks), default=config.sizes[-1].size)
+    size = ways.size or largest
+    spec = InputSpec(size=size, dtype="uint8", layout="NHWC")
     dataset = load_datasets(data) if data else None
-    net.mirrored = ways.mirror
+    net.looks = ways.looks or net.looks
     if ways.whiten and dataset is not None:
         crops, labels = load_crops(dataset, WHITENING_PICTURES, spec)
         fit_projection(net, crops, labels, palette=ways.palette, dimension=ways.dimension)

@@ -47,6 +47,8 @@ class ModelConfig(_Section, kw_only=True, frozen=True, forbid_unknown_fields=Tru
         drop_path: how often a residual branch of the last block is left out of a training
             step, of earlier blocks less often in proportion (stochastic depth, Huang et al.
             2016); the EfficientNet's alone.
+        mix_style: how often a training step mixes the style of its pictures: means and
+            deviations of early channels, see `MixStyle`.
         dimension: of an embedding.
         mean, std: of colour values from 0 to 1.
     """
@@ -55,6 +57,7 @@ class ModelConfig(_Section, kw_only=True, frozen=True, forbid_unknown_fields=Tru
     pretrained: bool = False
     frozen_stages: Annotated[int, msgspec.Meta(ge=0)] = 0
     drop_path: Fraction = 0.0
+    mix_style: Fraction = 0.0
     dimension: Positive = 500
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
     std: tuple[float, float, float] = (0.229, 0.224, 0.225)

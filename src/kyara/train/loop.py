@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 import torch
 from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
@@ -113,6 +114,10 @@ class _Run:
         pixels = pixels.to(self.device, memory_format=torch.channels_last)
         targets = None if self._targets is None else self._targets[indices].to(self.device)
         self.objective.train()
+        # A step's own chance, so that a run that was interrupted ends with the same weights.
+        rank = distributed.get_rank() if distributed.is_initialized() else 0
+        seed = np.random.SeedSequence((self.config.seed, self.step, rank)).generate_state(1)
+        torch.manual_seed(int(seed[0]))
         low = self.config.precision == "bfloat16"
         with torch.autocast(self.device.type, torch.bfloat16, enabled=low):
             loss = self._parallel(pixels, labels.to(self.device), targets)

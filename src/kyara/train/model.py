@@ -13,8 +13,9 @@ from torchvision import models
 from kyara.errors import UsageError
 from kyara.evaluate.baselines import imagenet_network
 from kyara.train.config import LossConfig, ModelConfig, TrainConfig
+from kyara.train.look import Look
 
-__all__ = ["EmbeddingNet", "Objective", "Palette", "SummedLoss", "WithinSource"]
+__all__ = ["EmbeddingNet", "MixStyle", "Objective", "Palette", "SummedLoss", "WithinSource"]
 
 
 class Palette(nn.Module):
@@ -57,6 +58,36 @@ def _window(pixels: Tensor) -> Tensor:
     return window / window.sum()
 
 
+class MixStyle(nn.Module):
+    """In training, early maps (n, c, h, w) take part of the style of other pictures' of the batch.
+
+    The mean and the deviation of each channel say how something is drawn, ink, palette, light,
+    more than what (Zhou, Yang, Qiao and Xiang 2021). Two pictures' are blended, by shares from
+    Beta(0.1, 0.1): mostly nearly all of the one or of the other.
+
+    Args:
+        probability: that a step's maps are mixed at all.
+    """
+
+    def __init__(self, probability: float) -> None:
+        super().__init__()
+        self._probability = probability
+        self._shares = torch.distributions.Beta(0.1, 0.1)
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """Shape (n, c, h, w) in and out."""
+        if not self.training or float(torch.rand(())) >= self._probability:
+            return maps
+        with torch.no_grad():
+            mean = maps.mean((2, 3), keepdim=True)
+            deviation = (maps.var((2, 3), keepdim=True) + 1e-6).sqrt()
+            share = self._shares.sample((len(maps), 1, 1, 1)).to(maps)
+            other = torch.randperm(len(maps), device=maps.device)
+            new_mean = torch.lerp(mean[other], mean, share)
+            scale = torch.lerp(deviation[other], deviation, share) / deviation
+        return (maps - mean) * scale + new_mean
+
+
 class EmbeddingNet(nn.Module):
     """Pixels (n, 3, h, w), 0 to 255, to embeddings (n, d) of unit length.
 
@@ -66,18 +97,26 @@ class EmbeddingNet(nn.Module):
 
     embedder: nn.Sequential
     palette: Palette | None
-    mirrored: bool
+    looks: tuple[Look, ...]
     mean: Tensor
     std: Tensor
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.trunk, features = _make_trunk(config)
-        self._frozen = _first_stages(self.trunk, config.frozen_stages)
+        stem, stages = _stages(self.trunk)
+        if config.frozen_stages > len(stages):
+            what = f"the network has {len(stages)} stages; {config.frozen_stages} cannot be frozen"
+            raise UsageError(what)
+        self._frozen = [*stem, *stages[: config.frozen_stages]] if config.frozen_stages else []
         for module in self._frozen:
             module.requires_grad_(False)
+        self.mix_style = MixStyle(config.mix_style)
+        if config.mix_style:
+            for stage in _early(stages):
+                stage.register_forward_hook(_Then(self.mix_style))
         self.palette = None
-        self.mirrored = False
+        self.looks = (Look(),)
         self.embedder = nn.Sequential(nn.Identity(), nn.Linear(features, config.dimension))
         shape = (1, 3, 1, 1)
         mean, std = torch.tensor(config.mean).view(shape), torch.tensor(config.std).view(shape)
@@ -100,18 +139,12 @@ class EmbeddingNet(nn.Module):
         """Pixels (n, 3, h, w) to features (n, f): the trunk's, then the palette's if there is
         one."""
         pixels = pixels.to(self.mean.dtype)
-        features = self._seen((pixels - self.mean) / self.std)
+        normalised = (pixels - self.mean) / self.std
+        # Of several looks the mean: one embedding for a crop, however it was looked at.
+        features = torch.stack([self.trunk(_seen(normalised, look)) for look in self.looks]).mean(0)
         if self.palette is None:
             return features
         return torch.cat([features, self.palette(pixels)], dim=1)
-
-    def _seen(self, pixels: Tensor) -> Tensor:
-        """Features (n, f) of the trunk; if `mirrored`, the mean over each crop and its mirror
-        image."""
-        if not self.mirrored:
-            return cast(Tensor, self.trunk(pixels))
-        both: Tensor = self.trunk(torch.cat([pixels, pixels.flip(3)]))
-        return both.view(2, -1, both.shape[1]).mean(0)
 
     def project(self, features: Tensor) -> Tensor:
         """Features (n, f) to embeddings (n, d)."""
@@ -120,6 +153,14 @@ class EmbeddingNet(nn.Module):
     def forward(self, pixels: Tensor) -> Tensor:
         """Shape (n, 3, h, w), any dtype, to (n, d)."""
         return self.project(self.describe(pixels))
+
+
+def _seen(pixels: Tensor, look: Look) -> Tensor:
+    """Pixels (n, 3, h, w) as `look` has them."""
+    if look.size not in (None, pixels.shape[-1]):
+        side = (look.size, look.size)
+        pixels = nn.functional.interpolate(pixels, side, mode="bilinear", align_corners=False)
+    return pixels.flip(3) if look.mirrored else pixels
 
 
 def _make_trunk(config: ModelConfig) -> tuple[nn.Module, int]:
@@ -137,18 +178,29 @@ def _make_trunk(config: ModelConfig) -> tuple[nn.Module, int]:
     return trunk, features
 
 
-def _first_stages(trunk: nn.Module, count: int) -> list[nn.Module]:
-    """The stem and `count` stages of a trunk; none if `count` is 0."""
-    if not count:
-        return []
+def _stages(trunk: nn.Module) -> tuple[list[nn.Module], list[nn.Module]]:
+    """The stem of a trunk and its stages."""
     parts = dict(trunk.named_children())
     if "conv_stem" in parts:
-        stem, stages = ["conv_stem", "bn1"], list(cast(nn.Sequential, parts["blocks"]))
-    else:
-        stem, stages = ["conv1", "bn1"], [parts[f"layer{n}"] for n in range(1, 5)]
-    if count > len(stages):
-        raise UsageError(f"the network has {len(stages)} stages; {count} cannot be frozen")
-    return [parts[name] for name in stem] + stages[:count]
+        return [parts["conv_stem"], parts["bn1"]], list(cast(nn.Sequential, parts["blocks"]))
+    return [parts["conv1"], parts["bn1"]], [parts[f"layer{n}"] for n in range(1, 5)]
+
+
+def _early(stages: list[nn.Module]) -> list[nn.Module]:
+    """The stages whose maps are a quarter and an eighth of the picture's sides: what is drawn is
+    not yet in the means of their channels."""
+    return stages[1:3] if len(stages) > 4 else stages[:2]
+
+
+class _Then:
+    """A hook that passes a module's output through another module; unlike a function's, its
+    copy is of the copied module."""
+
+    def __init__(self, module: nn.Module) -> None:
+        self.module = module
+
+    def __call__(self, _module: nn.Module, _inputs: object, output: Tensor) -> Tensor:
+        return cast(Tensor, self.module(output))
 
 
 class Objective(nn.Module):
