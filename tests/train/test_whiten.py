@@ -51,6 +51,20 @@ def test_the_palette_counts_beside_the_network(labelled: Path) -> None:
     assert scores[same].min() > scores[~same].max()
 
 
+def test_how_strong_all_features_are_says_nothing(labelled: Path) -> None:
+    crops, labels = load_crops(load_dataset(labelled), 100, InputSpec(size=32))
+    torch.manual_seed(0)
+    net = EmbeddingNet(ModelConfig(dimension=20)).eval()
+    whiten(net, crops, labels, palette=True)
+    pixels = torch.from_numpy(crops).permute(0, 3, 1, 2)
+    with torch.no_grad():
+        before = net(pixels)
+        net.trunk.register_forward_hook(lambda _trunk, _pixels, features: 3.0 * features)
+        assert torch.allclose(net(pixels), before, atol=1e-5)
+        net.trunk.register_forward_hook(lambda _trunk, _pixels, features: features**2)
+        assert not torch.allclose(net(pixels), before, atol=1e-2)
+
+
 def test_a_palette_is_shares_of_colours() -> None:
     pixels = torch.zeros(1, 3, 8, 8)
     pixels[:, 0] = 255.0  # red everywhere

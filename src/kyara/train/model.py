@@ -97,6 +97,7 @@ class EmbeddingNet(nn.Module):
 
     embedder: nn.Sequential
     palette: Palette | None
+    rooted: bool
     looks: tuple[Look, ...]
     mean: Tensor
     std: Tensor
@@ -116,6 +117,7 @@ class EmbeddingNet(nn.Module):
             for stage in _early(stages):
                 stage.register_forward_hook(_Then(self.mix_style))
         self.palette = None
+        self.rooted = False
         self.looks = (Look(),)
         self.embedder = nn.Sequential(nn.Identity(), nn.Linear(features, config.dimension))
         shape = (1, 3, 1, 1)
@@ -136,12 +138,14 @@ class EmbeddingNet(nn.Module):
         return self
 
     def describe(self, pixels: Tensor) -> Tensor:
-        """Pixels (n, 3, h, w) to features (n, f): the trunk's, then the palette's if there is
-        one."""
+        """Pixels (n, 3, h, w) to features (n, f): the trunk's, or if `rooted` their square roots
+        of unit length, then the palette's if there is one."""
         pixels = pixels.to(self.mean.dtype)
         normalised = (pixels - self.mean) / self.std
         # Of several looks the mean: one embedding for a crop, however it was looked at.
         features = torch.stack([self.trunk(_seen(normalised, look)) for look in self.looks]).mean(0)
+        if self.rooted:
+            features = nn.functional.normalize(features.clamp(min=0).sqrt(), dim=1)
         if self.palette is None:
             return features
         return torch.cat([features, self.palette(pixels)], dim=1)

@@ -3,6 +3,10 @@
 Directions in which pictures of one character differ count less, the others more (WCCN: Hatch,
 Kajarekar and Stolcke 2006). It is linear, so it takes the place of the trained projection and
 costs nothing when the model is used.
+
+The trunk's features are pooled from maps without negative values, and a few large ones say most.
+Their square roots, of unit length, spread that over many (power normalisation: Perronnin,
+Sánchez and Mensink 2010; for descriptors, Arandjelović and Zisserman 2012).
 """
 
 from __future__ import annotations
@@ -23,9 +27,9 @@ from kyara.types import PixelArray
 
 __all__ = ["whiten"]
 
-SHRINKAGE = 1.0
+SHRINKAGE = 2.0
 """Of the covariance towards a multiple of the identity, by its mean variance."""
-PALETTE_SHARE = 0.4
+PALETTE_SHARE = 0.45
 """Deviation of the palette's part of the features, where the trunk's is 1."""
 GREY_EVERY, TURNED_EVERY, LINES_EVERY = 10, 10, 10
 """Of so many crops one has a copy beside it without colour, with other hues, in lines alone: a
@@ -54,6 +58,7 @@ def whiten(
         UsageError: there are fewer features than the embedding is to have numbers.
     """
     crops, labels = _with_altered(crops, labels)
+    net.rooted = True
     parts = [_described(net.describe, crops)]
     if palette:
         net.palette = Palette()
