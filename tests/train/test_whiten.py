@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 torch = pytest.importorskip("torch", reason="needs the extra `train` (torch)")
 
@@ -33,7 +34,7 @@ def test_differences_within_a_character_count_less(labelled: Path) -> None:
         return float(distances[same].mean()), float(distances[~same].mean())
 
     before = np.divide(*within_and_between())
-    whiten(net, crops, labels)
+    whiten(net, crops, labels, np.zeros_like(labels))
     assert np.divide(*within_and_between()) < before
 
 
@@ -43,7 +44,7 @@ def test_the_palette_counts_beside_the_network(labelled: Path) -> None:
     crops, labels = load_crops(load_dataset(labelled), 100, InputSpec(size=32))
     torch.manual_seed(0)
     net = EmbeddingNet(ModelConfig(dimension=20)).eval()
-    whiten(net, crops, labels, palette=True)
+    whiten(net, crops, labels, np.zeros_like(labels), palette=True)
     with torch.no_grad():
         rows = net(torch.from_numpy(crops).permute(0, 3, 1, 2)).numpy()
     same = labels[:, None] == labels[None]
@@ -55,7 +56,7 @@ def test_how_strong_all_features_are_says_nothing(labelled: Path) -> None:
     crops, labels = load_crops(load_dataset(labelled), 100, InputSpec(size=32))
     torch.manual_seed(0)
     net = EmbeddingNet(ModelConfig(dimension=20)).eval()
-    whiten(net, crops, labels, palette=True)
+    whiten(net, crops, labels, np.zeros_like(labels), palette=True)
     pixels = torch.from_numpy(crops).permute(0, 3, 1, 2)
     with torch.no_grad():
         before = net(pixels)
@@ -63,6 +64,27 @@ def test_how_strong_all_features_are_says_nothing(labelled: Path) -> None:
         assert torch.allclose(net(pixels), before, atol=1e-5)
         net.trunk.register_forward_hook(lambda _trunk, _pixels, features: features**2)
         assert not torch.allclose(net(pixels), before, atol=1e-2)
+
+
+def test_what_sources_differ_in_counts_less(
+    labelled: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crops, labels = load_crops(load_dataset(labelled), 100, InputSpec(size=32))
+    monkeypatch.setattr("kyara.train.whiten.SOURCE_PICTURES", 2)
+    pixels = torch.from_numpy(crops).permute(0, 3, 1, 2)
+
+    def apart(sources: NDArray[np.intp]) -> float:
+        """How far apart the two halves of the characters are."""
+        torch.manual_seed(0)
+        net = EmbeddingNet(ModelConfig(dimension=20)).eval()
+        whiten(net, crops, labels, sources, palette=True)
+        with torch.no_grad():
+            rows = net(pixels).numpy()
+        one, other = rows[labels < 2].mean(0), rows[labels >= 2].mean(0)
+        return float(np.linalg.norm(one - other))
+
+    halves = (labels >= 2).astype(np.intp)
+    assert apart(halves) < 0.9 * apart(np.zeros_like(halves))
 
 
 def test_a_palette_is_shares_of_colours() -> None:
@@ -92,6 +114,6 @@ def test_the_same_crops_give_the_same_projection_whatever_chance_did_before(labe
         torch.manual_seed(0)
         net = EmbeddingNet(ModelConfig(dimension=20)).eval()
         torch.manual_seed(seed)
-        whiten(net, crops, labels, palette=True)
+        whiten(net, crops, labels, np.zeros_like(labels), palette=True)
         projections.append(net.projection.weight.detach().clone())
     assert torch.equal(*projections)

@@ -174,6 +174,8 @@ def _export_encoder(
     run: Path, out: Path, plugin: PluginSpec, ways: _Ways, data: tuple[Path, ...]
 ) -> float | None:
     """Write the plugin; returns the mean cosine of the 8-bit embeddings, if there are any."""
+    import numpy as np
+
     from kyara.evaluate.dataset import load_datasets
     from kyara.manifest import InputSpec, TrainingSpec
     from kyara.plugins.new import new_plugin
@@ -189,7 +191,15 @@ def _export_encoder(
     net.looks = ways.looks or net.looks
     if ways.whiten and dataset is not None:
         crops, labels = load_crops(dataset, WHITENING_PICTURES, spec)
-        fit_projection(net, crops, labels, palette=ways.palette, dimension=ways.dimension)
+        of_character = np.unique([key[0] for key in dataset.by_identity], return_inverse=True)[1]
+        fit_projection(
+            net,
+            crops,
+            labels,
+            of_character[labels],
+            palette=ways.palette,
+            dimension=ways.dimension,
+        )
     cosine = None
     with tempfile.TemporaryDirectory() as folder:
         model = Path(folder) / "model.onnx"

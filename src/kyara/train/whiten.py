@@ -4,6 +4,9 @@ Directions in which pictures of one character differ count less, the others more
 Kajarekar and Stolcke 2006). It is linear, so it takes the place of the trained projection and
 costs nothing when the model is used.
 
+So do directions in which whole sources differ: the look of a collection is no part of who is
+drawn (source-normalised WCCN: McLaren and van Leeuwen 2012).
+
 The trunk's features are pooled from maps without negative values, and a few large ones say most.
 Their square roots, of unit length, spread that over many (power normalisation: Perronnin,
 Sánchez and Mensink 2010; for descriptors, Arandjelović and Zisserman 2012).
@@ -31,6 +34,8 @@ SHRINKAGE = 2.0
 """Of the covariance towards a multiple of the identity, by its mean variance."""
 PALETTE_SHARE = 0.45
 """Deviation of the palette's part of the features, where the trunk's is 1."""
+SOURCE_PICTURES = 30
+"""So many crops of a source make a mean that says something of it."""
 GREY_EVERY, TURNED_EVERY, LINES_EVERY = 10, 10, 10
 """Of so many crops one has a copy beside it without colour, with other hues, in lines alone: a
 manga page, a repaint and a sketch show whom the cover shows."""
@@ -42,6 +47,7 @@ def whiten(
     net: EmbeddingNet,
     crops: PixelArray,
     labels: NDArray[np.intp],
+    sources: NDArray[np.intp],
     *,
     palette: bool = False,
     dimension: int | None = None,
@@ -51,13 +57,15 @@ def whiten(
     Args:
         crops: uint8, shape (n, size, size, 3).
         labels: a number per character, shape (n,); those with one picture say nothing.
+        sources: a number per source, shape (n,).
         palette: project the crop's palette too, beside the trunk's features.
         dimension: of an embedding; default: that of the projection which is replaced.
 
     Raises:
         UsageError: there are fewer features than the embedding is to have numbers.
     """
-    crops, labels = _with_altered(crops, labels)
+    crops, originals = _with_altered(crops)
+    labels, sources = labels[originals], sources[originals]
     net.rooted = True
     parts = [_described(net.describe, crops)]
     if palette:
@@ -75,7 +83,7 @@ def whiten(
         what = f"{features.shape[1]} features cannot make an embedding of {wanted} numbers"
         raise UsageError(what)
     mean = features.mean(axis=0)
-    projection = _fit(features, mean, labels, wanted) * scales[:, None]
+    projection = _fit(features, labels, sources, wanted) * scales[:, None]
     linear = nn.Linear(*projection.shape)
     with torch.no_grad():
         linear.weight.copy_(torch.from_numpy(projection.T))
@@ -85,24 +93,39 @@ def whiten(
 
 def _fit(
     features: NDArray[np.float64],
-    mean: NDArray[np.float64],
     labels: NDArray[np.intp],
+    sources: NDArray[np.intp],
     dimension: int,
 ) -> NDArray[np.float64]:
-    """The projection (f, d) of features (n, f) that makes the deviations within a character
-    alike in all directions, and keeps the d directions in which most is left."""
-    _, groups, counts = np.unique(labels, return_inverse=True, return_counts=True)
-    sums = np.zeros((len(counts), features.shape[1]))
-    np.add.at(sums, groups, features)
-    within = features - (sums / counts[:, None])[groups]
+    """The projection (f, d) of features (n, f) that makes the deviations within a character and
+    between sources alike in all directions, and keeps the d directions in which most is left."""
+    means, counts = _means(features, labels)
+    within = features - means[labels]
     # Each deviation is from a mean that it is part of: unbiased by n / (n - 1).
-    several = counts[groups] > 1
-    share = counts[groups][several] / (counts[groups][several] - 1)
+    several = counts[labels] > 1
+    share = counts[labels][several] / (counts[labels][several] - 1)
     covariance = (within[several] * share[:, None]).T @ within[several] / max(1, several.sum())
     covariance += SHRINKAGE * np.trace(covariance) / len(covariance) * np.eye(len(covariance))
+    means, counts = _means(features, sources)
+    known = means[counts >= SOURCE_PICTURES]
+    if len(known) > 1:
+        between = known - known.mean(axis=0)
+        covariance += between.T @ between / len(known)
     values, vectors = np.linalg.eigh(covariance)
     normalised = vectors * np.maximum(values, 1e-12) ** -0.5
-    return np.asarray(normalised @ _main_directions((features - mean) @ normalised, dimension))
+    return np.asarray(
+        normalised @ _main_directions((features - means[sources]) @ normalised, dimension)
+    )
+
+
+def _means(
+    features: NDArray[np.float64], groups: NDArray[np.intp]
+) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+    """Means (g, f) of the features (n, f) of each group, and how many are of each (g,)."""
+    counts = np.bincount(groups)
+    sums = np.zeros((len(counts), features.shape[1]))
+    np.add.at(sums, groups, features)
+    return sums / np.maximum(counts, 1)[:, None], counts
 
 
 def _main_directions(features: NDArray[np.float64], dimension: int) -> NDArray[np.float64]:
@@ -111,17 +134,15 @@ def _main_directions(features: NDArray[np.float64], dimension: int) -> NDArray[n
     return np.asarray(vectors[:, ::-1][:, :dimension])
 
 
-def _with_altered(
-    crops: PixelArray, labels: NDArray[np.intp]
-) -> tuple[PixelArray, NDArray[np.intp]]:
-    """Crops (n, size, size, 3) with their labels (n,), and altered copies of some."""
-    all_crops, all_labels = [crops], [labels]
+def _with_altered(crops: PixelArray) -> tuple[PixelArray, NDArray[np.intp]]:
+    """Crops (n, size, size, 3) and altered copies of some, and which crop each is of."""
+    all_crops, originals = [crops], [np.arange(len(crops))]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)  # the same crops give the same projection
         for every, alter in ((GREY_EVERY, _grey), (TURNED_EVERY, _turned), (LINES_EVERY, _lines)):
             all_crops.append(np.stack([alter(Image.fromarray(crop)) for crop in crops[::every]]))
-            all_labels.append(labels[::every])
-    return np.concatenate(all_crops), np.concatenate(all_labels)
+            originals.append(np.arange(0, len(crops), every))
+    return np.concatenate(all_crops), np.concatenate(originals)
 
 
 def _grey(crop: Image.Image) -> PixelArray:
