@@ -138,6 +138,13 @@ def test_a_run_begins_from_the_mean_of_others(
     assert record["begun_from"] == "one + other"
     (tmp_path / "plugin").mkdir()
     (tmp_path / "plugin" / "plugin.toml").touch()
+    exported, _ = load_trained(*both)
+    assert torch.equal(exported.trunk.conv1.weight, (one[name] + other[name]) / 2)
+    other_model = text.replace("[model]", '[model]\ntrunk = "resnet34"')
+    config_file.write_text(other_model)
+    train(load_config(config_file), dataset, tmp_path / "larger", until=1)
+    with pytest.raises(UsageError, match="another network"):
+        load_trained(tmp_path / "one", tmp_path / "larger")
     with pytest.raises(UsageError, match="no mean"):
         train(config, dataset, tmp_path / "bad", begin_from=[*both, tmp_path / "plugin"])
 

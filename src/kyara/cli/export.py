@@ -76,6 +76,15 @@ WHITENING_PICTURES = 12_000
     help="With --whiten: of an embedding; default: that of the training.",
 )
 @click.option(
+    "--mean-with",
+    "others",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="RUN",
+    help="Another run of the same network: the mean of their weights is exported. May be given "
+    "repeatedly.",
+)
+@click.option(
     "--look",
     "looks",
     multiple=True,
@@ -104,6 +113,7 @@ def command(
     whiten: bool,
     palette: bool,
     dimension: int | None,
+    others: tuple[Path, ...],
     looks: tuple[str, ...],
     data: tuple[Path, ...],
     as_json: bool,
@@ -131,7 +141,7 @@ def command(
     )
     cosine = None
     if task == "detect":
-        if int8 or whiten or palette or dimension or looks or data:
+        if int8 or whiten or palette or dimension or others or looks or data:
             raise click.UsageError("a detector goes with --size and --half only")
         _export_detector(run, out, plugin, size or DETECTOR_SIZE, half)
     else:
@@ -142,7 +152,7 @@ def command(
         if (palette or dimension) and not whiten:
             raise click.UsageError("--palette and --dimension need --whiten")
         ways = _Ways(size, int8, half, whiten, palette, dimension, tuple(map(Look.parse, looks)))
-        cosine = _export_encoder(run, out, plugin, ways, data)
+        cosine = _export_encoder((run, *others), out, plugin, ways, data)
     size_in_bytes = (out / WEIGHTS).stat().st_size
     summary = {
         "plugin": os.fspath(out),
@@ -171,7 +181,11 @@ class _Ways:
 
 
 def _export_encoder(
-    run: Path, out: Path, plugin: PluginSpec, ways: _Ways, data: tuple[Path, ...]
+    runs: tuple[Path, ...],
+    out: Path,
+    plugin: PluginSpec,
+    ways: _Ways,
+    data: tuple[Path, ...],
 ) -> float | None:
     """Write the plugin; returns the mean cosine of the 8-bit embeddings, if there are any."""
     import numpy as np
@@ -183,7 +197,7 @@ def _export_encoder(
     from kyara.train.package import export_onnx, halve, load_crops, quantise, today, write_plugin
     from kyara.train.whiten import whiten as fit_projection
 
-    net, config = load_trained(run)
+    net, config = load_trained(*runs)
     largest = max((look.size or 0 for look in ways.looks), default=config.sizes[-1].size)
     size = ways.size or largest
     spec = InputSpec(size=size, dtype="uint8", layout="NHWC")
@@ -211,7 +225,8 @@ def _export_encoder(
         if ways.half:
             exact, model = model, Path(folder) / "half.onnx"
             halve(exact, model)
-        training = TrainingSpec(data=training_data(run), date=today(), config=run.name)
+        config_name = " + ".join(run.name for run in runs)
+        training = TrainingSpec(data=training_data(runs[-1]), date=today(), config=config_name)
         with new_plugin(out) as made:
             write_plugin(
                 model,

@@ -279,16 +279,26 @@ def _loader(
     )
 
 
-def load_trained(folder: Path) -> tuple[EmbeddingNet, TrainConfig]:
+def load_trained(folder: Path, *others: Path) -> tuple[EmbeddingNet, TrainConfig]:
     """The averaged network and the config of a run's last checkpoint.
 
+    Args:
+        others: runs of the same network; the mean of all weights is what is loaded (model soups,
+            Wortsman et al. 2022), with the config of the last.
+
     Raises:
-        UsageError: there is none.
+        UsageError: there is none, or the runs have different networks.
     """
-    state = checkpoint_of(folder)
-    config = msgspec.json.decode(state["config"], type=TrainConfig)
+    folders = (folder, *others)
+    states = [checkpoint_of(each) for each in folders]
+    config = msgspec.json.decode(states[-1]["config"], type=TrainConfig)
     net = EmbeddingNet(config.model)
-    net.load_state_dict(state["average"])
+    for each, state in zip(folders, states, strict=True):
+        try:
+            net.load_state_dict(state["average"])
+        except RuntimeError as error:
+            raise UsageError("that run has another network", where=each) from error
+    net.load_state_dict(mean_of([state["average"] for state in states]))
     return net.eval(), config
 
 

@@ -4,8 +4,8 @@ Directions in which pictures of one character differ count less, the others more
 Kajarekar and Stolcke 2006). It is linear, so it takes the place of the trained projection and
 costs nothing when the model is used.
 
-So do directions in which whole sources differ: the look of a collection is no part of who is
-drawn (source-normalised WCCN: McLaren and van Leeuwen 2012).
+Directions in which whole sources differ count less, too: the look of a collection is no part of
+who is drawn (for speakers, the source-normalised LDA of McLaren and van Leeuwen 2012).
 
 The trunk's features are pooled from maps without negative values, and a few large ones say most.
 Their square roots, of unit length, spread that over many (power normalisation: Perronnin,
