@@ -93,17 +93,21 @@ def heeded_interrupts() -> None:
 
 
 @pytest.fixture(autouse=True)
-def pictures_are_whole() -> Iterator[None]:
+def pictures_are_whole(request: pytest.FixtureRequest) -> Iterator[None]:
     """Where a test says nothing else, a picture is one figure, whatever detector is shipped."""
+    shipped = request.node.get_closest_marker("as_shipped")
     with pytest.MonkeyPatch.context() as patch:  # not the test's own, which it may undo
-        patch.setattr(detect, "DEFAULT", detect.WholePicture())
+        patch.setattr(detect, "DEFAULT", None if shipped else detect.WholePicture())
         yield
 
 
 @pytest.fixture(autouse=True)
-def poses_are_no_copies() -> Iterator[None]:
+def poses_are_no_copies(request: pytest.FixtureRequest) -> Iterator[None]:
     """What tests draw of a character differs less, to the fake encoder, than copies do to a real
     one; it is to count all the same."""
+    if request.node.get_closest_marker("as_shipped"):
+        yield
+        return
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(gallery, "COPY", 0.999)
         yield

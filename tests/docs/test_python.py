@@ -13,6 +13,7 @@ ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "python.md"
 
 
+@pytest.mark.as_shipped
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
 def test_the_examples_do_what_the_page_shows(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
