@@ -66,8 +66,10 @@ def test_views_depend_on_their_seed_alone() -> None:
 def test_an_interrupted_run_ends_with_the_same_weights(
     labelled: Path, config_file: Path, tmp_path: Path
 ) -> None:
-    # Styles are mixed by chance in a step itself, beside the chance of views and batches.
-    config_file.write_text(config_file.read_text().replace("[model]", "[model]\nmix_style = 0.5"))
+    # Styles are mixed by chance in a step itself, beside the chance of views and batches. With the
+    # views made elsewhere nothing but the step sets that chance.
+    text = config_file.read_text().replace("[model]", "[model]\nmix_style = 0.5")
+    config_file.write_text(text.replace("workers = 0", "workers = 1"))
     dataset, config = load_dataset(labelled), load_config(config_file)
     train(config, dataset, tmp_path / "straight")
     train(config, dataset, tmp_path / "stopped", until=3)
@@ -138,15 +140,28 @@ def test_a_run_begins_from_the_mean_of_others(
     assert record["begun_from"] == "one + other"
     (tmp_path / "plugin").mkdir()
     (tmp_path / "plugin" / "plugin.toml").touch()
-    exported, _ = load_trained(*both)
-    assert torch.equal(exported.trunk.conv1.weight, (one[name] + other[name]) / 2)
-    other_model = text.replace("[model]", '[model]\ntrunk = "resnet34"')
-    config_file.write_text(other_model)
-    train(load_config(config_file), dataset, tmp_path / "larger", until=1)
-    with pytest.raises(UsageError, match="another network"):
-        load_trained(tmp_path / "one", tmp_path / "larger")
     with pytest.raises(UsageError, match="no mean"):
         train(config, dataset, tmp_path / "bad", begin_from=[*both, tmp_path / "plugin"])
+
+
+def test_an_export_takes_the_mean_of_runs(
+    labelled: Path, config_file: Path, tmp_path: Path
+) -> None:
+    dataset, text = load_dataset(labelled), config_file.read_text()
+    configs = {
+        "one": text,
+        "other": text.replace("seed = 7", "seed = 8"),
+        "larger": text.replace("[model]", '[model]\ntrunk = "resnet34"'),
+    }
+    for run, config in configs.items():
+        config_file.write_text(config)
+        train(load_config(config_file), dataset, tmp_path / run, until=1)
+    one, other = (weights_of(tmp_path / n)["trunk.conv1.weight"] for n in ("one", "other"))
+    mean, _ = load_trained(tmp_path / "one", tmp_path / "other")
+    assert not torch.equal(one, other)
+    assert torch.equal(mean.trunk.conv1.weight, (one + other) / 2)
+    with pytest.raises(UsageError, match="another network"):
+        load_trained(tmp_path / "one", tmp_path / "larger")
 
 
 def test_branches_are_left_out_in_training_only() -> None:
@@ -168,6 +183,7 @@ def test_branches_are_left_out_in_training_only() -> None:
 def test_style_is_mixed_in_training_only(
     trunk: Literal["resnet18", "efficientnet_lite0"],
 ) -> None:
+    torch.manual_seed(0)
     net = EmbeddingNet(ModelConfig(trunk=trunk, dimension=8, mix_style=1.0)).eval()
     pixels = torch.rand(4, 3, 64, 64) * 255 * torch.rand(4, 3, 1, 1)
     with torch.no_grad():
@@ -181,6 +197,7 @@ def test_style_is_mixed_in_training_only(
 
 
 def test_mixed_styles_are_those_of_the_batch() -> None:
+    torch.manual_seed(0)
     maps = torch.randn(6, 5, 8, 8) * torch.rand(6, 5, 1, 1) + torch.randn(6, 5, 1, 1)
     mixed = MixStyle(1.0)(maps)
     means, before = mixed.mean((2, 3)), maps.mean((2, 3))
@@ -342,17 +359,8 @@ def test_a_mirrored_export_says_the_same_of_a_mirror_image(
     config = load_config(config_file)
     train(config, load_dataset(labelled), tmp_path / "run", until=2)
     plugin = tmp_path / "plugin"
-    ways = (
-        "--look",
-        "48",
-        "--look",
-        "48:mirrored",
-        "--whiten",
-        "--dimension",
-        "12",
-        "--data",
-        labelled,
-    )
+    looks = ("--look", "48", "--look", "48:mirrored")
+    ways = (*looks, "--whiten", "--dimension", "12", "--data", labelled)
     exported = kyara("export", tmp_path / "run", "--out", plugin, *ways)
     assert exported.code == 0, exported.err
     encoder = open_encoder(str(plugin))

@@ -198,8 +198,8 @@ def _export_encoder(
     from kyara.train.whiten import whiten as fit_projection
 
     net, config = load_trained(*runs)
-    largest = max((look.size or 0 for look in ways.looks), default=config.sizes[-1].size)
-    size = ways.size or largest
+    looked_at = [look.size for look in ways.looks if look.size is not None]
+    size = ways.size or max(looked_at, default=config.sizes[-1].size)
     spec = InputSpec(size=size, dtype="uint8", layout="NHWC")
     dataset = load_datasets(data) if data else None
     net.looks = ways.looks or net.looks
